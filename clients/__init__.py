@@ -1,0 +1,1 @@
+"""Those who use a published model: the Python client and its commands."""

@@ -1,0 +1,1 @@
+"""Converters, runners, parity, the manifest: from a checkpoint to a verified model repository."""

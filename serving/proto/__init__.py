@@ -1,0 +1,1 @@
+"""The wire: inference.proto and the stubs that `make proto` generates from it."""
