@@ -1,0 +1,30 @@
+"""What can go wrong between a checkpoint and a published version.
+
+ExportError
+├── SourceError      the run, checkpoint or artifact to start from is missing or unreadable
+├── ConversionError  a converter cannot express this model in its format
+├── ManifestError    a published version is not what its manifest says
+└── PublishError     the repository cannot take a new version
+
+Every message is one line that says what is wrong and what to do.
+"""
+
+
+class ExportError(Exception):
+    """Base of the export stage's errors."""
+
+
+class SourceError(ExportError):
+    """The run, checkpoint or artifact to start from is missing or unreadable."""
+
+
+class ConversionError(ExportError):
+    """A converter cannot express this model in its format."""
+
+
+class ManifestError(ExportError):
+    """A published version is not what its manifest says."""
+
+
+class PublishError(ExportError):
+    """The repository cannot take a new version."""

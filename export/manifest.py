@@ -1,0 +1,218 @@
+"""Contract 2: the manifest of a published version, read by serving, the edge kit and auditors."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import msgspec
+import numpy as np
+
+from export.errors import ManifestError
+from export.formats import Format
+from export.sessions import SessionSettings
+from export.verdict import Comparison, Verdict
+
+SCHEMA_VERSION = 1
+MANIFEST_NAME = "manifest.json"
+
+# The Open Inference Protocol's names of the fixed-size types that numpy has.
+DATATYPES: Mapping[str, np.dtype[np.generic]] = {
+    "BOOL": np.dtype(np.bool_),
+    "UINT8": np.dtype(np.uint8),
+    "UINT16": np.dtype(np.uint16),
+    "UINT32": np.dtype(np.uint32),
+    "UINT64": np.dtype(np.uint64),
+    "INT8": np.dtype(np.int8),
+    "INT16": np.dtype(np.int16),
+    "INT32": np.dtype(np.int32),
+    "INT64": np.dtype(np.int64),
+    "FP16": np.dtype(np.float16),
+    "FP32": np.dtype(np.float32),
+    "FP64": np.dtype(np.float64),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TensorInfo:
+    """One input or output of the model.
+
+    Attributes:
+        name: as requests carry it.
+        datatype: the Open Inference Protocol's name, such as `UINT8`.
+        shape: -1 for the batch and other free dimensions.
+        meaning: `logits`, `probabilities`, or free text on what the values are.
+    """
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where the model comes from.
+
+    Attributes:
+        checkpoint_sha256: of the `.keras` file.
+        run: name of the run directory; None for a bare `.keras` file.
+    """
+
+    checkpoint_sha256: str
+    run: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataInfo:
+    """The data on which parity was taken.
+
+    Attributes:
+        name: as `--data` names it.
+        sha256: of the content.
+        samples: compared.
+    """
+
+    name: str
+    sha256: str
+    samples: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """The exact bytes that a verdict speaks of."""
+
+    artifact_sha256: str
+    reference_sha256: str
+    data_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """One format of the model.
+
+    Attributes:
+        format: which.
+        precision: of its weights.
+        path: below the version's folder; None if it is not shipped.
+        bytes: its size, the sum of all files for a folder.
+        sha256: of the file, or of a folder by `content_sha256`.
+        verdict: what parity says of it.
+        reason: why, in one line.
+        comparison: the numbers behind the verdict; None if it never ran.
+        binding: the bytes that the verdict is bound to; None if it never ran.
+        session: ONNX: the session settings that were checked.
+    """
+
+    format: Format
+    precision: str
+    path: str | None
+    bytes: int
+    sha256: str | None
+    verdict: Verdict
+    reason: str
+    comparison: Comparison | None = None
+    binding: Binding | None = None
+    session: SessionSettings | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """Everything that a reader of a published version may rely on."""
+
+    schema_version: int
+    model: str
+    version: int
+    created: str
+    source: Source
+    dataset: DataInfo
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+    labels: tuple[str, ...]
+    artifacts: tuple[Artifact, ...]
+    packages: dict[str, str]
+    cpu_flags: tuple[str, ...]
+
+    def artifact(self, wanted: Format) -> Artifact:
+        """The shipped artifact of a format.
+
+        Raises:
+            ManifestError: this version ships none.
+        """
+        for artifact in self.artifacts:
+            if artifact.format == wanted and artifact.path is not None:
+                return artifact
+        shipped = ", ".join(a.format for a in self.artifacts if a.path) or "nothing"
+        raise ManifestError(f"{self.model} version {self.version} ships no {wanted}, only: {shipped}")
+
+
+def content_sha256(path: Path) -> str:
+    """SHA-256 of a file; of a folder, over one line `<sha256>  <relative path>` a file, sorted by path."""
+    if path.is_dir():
+        files = sorted(p for p in path.rglob("*") if p.is_file())
+        lines = [f"{content_sha256(p)}  {p.relative_to(path).as_posix()}\n" for p in files]
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def content_bytes(path: Path) -> int:
+    """Size of a file, or of all files of a folder."""
+    if path.is_dir():
+        return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
+    return path.stat().st_size
+
+
+def write_manifest(manifest: Manifest, folder: Path) -> None:
+    """Write `manifest.json` into a folder that nobody reads yet."""
+    text = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
+    (folder / MANIFEST_NAME).write_bytes(text + b"\n")
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read and check the manifest of a published version; the artifacts' bytes are `verify_artifact`'s.
+
+    Raises:
+        ManifestError: missing, malformed, of an unknown schema, or with a path that leaves the folder.
+    """
+    path = folder / MANIFEST_NAME
+    try:
+        content = path.read_bytes()
+        schema = msgspec.json.decode(content, type=dict[str, object]).get("schema_version")
+        if schema != SCHEMA_VERSION:
+            raise ManifestError(
+                f"{path} has schema_version {schema}, this keraport reads {SCHEMA_VERSION}: export it again"
+            )
+        manifest = msgspec.json.decode(content, type=Manifest)
+    except OSError as error:
+        raise ManifestError(f"{path} cannot be read ({error.strerror}): name a published version") from error
+    except msgspec.DecodeError as error:
+        raise ManifestError(f"{path} is no manifest ({error}): export the model again") from error
+    for artifact in manifest.artifacts:
+        if artifact.path is not None and not _stays_inside(artifact.path):
+            raise ManifestError(f"{path} names a path outside its folder: {artifact.path!r}")
+    return manifest
+
+
+def verify_artifact(folder: Path, artifact: Artifact) -> Path:
+    """Check that an artifact's bytes are the published ones.
+
+    Returns:
+        Its path.
+
+    Raises:
+        ManifestError: it is missing, or its SHA-256 differs.
+    """
+    if artifact.path is None:
+        raise ManifestError(f"{folder} does not ship {artifact.format}: {artifact.reason}")
+    path = folder / artifact.path
+    if not path.exists():
+        raise ManifestError(f"{path} is missing: export the model again")
+    if content_sha256(path) != artifact.sha256:
+        raise ManifestError(f"{path} was changed after it was published (another SHA-256): export it again")
+    return path
+
+
+def _stays_inside(path: str) -> bool:
+    parts = PurePosixPath(path)
+    return not parts.is_absolute() and ".." not in parts.parts and "\\" not in path and path != ""

@@ -1,0 +1,36 @@
+"""The one protocol by which parity runs anything: a checkpoint, an artifact, a server, a device."""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from numpy.typing import NDArray
+
+Feed = Mapping[str, NDArray[Any]]
+Answer = dict[str, NDArray[Any]]
+
+
+class Runner(Protocol):
+    """Gives `run(inputs) -> outputs` for one artifact, whatever its kind."""
+
+    def run(self, feed: Feed) -> Answer:
+        """Run the model.
+
+        Args:
+            feed: input name to array, the first dimension counts samples, dtypes and units as the
+                reference's.
+
+        Returns:
+            Output name to array, likewise.
+        """
+        ...
+
+    def __enter__(self) -> Self:
+        """Return the runner itself, ready to run."""
+        ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Free what the runner holds."""
+        ...

@@ -1,0 +1,62 @@
+"""How an ONNX file is run: parity and the server share these settings, so that what was checked is served."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from export.errors import ManifestError
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+CPU = "CPUExecutionProvider"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSettings:
+    """The onnxruntime options that bear on results or on neighbours.
+
+    Attributes:
+        intra_op_threads: threads within one operator.
+        graph_optimization: `disable`, `basic`, `extended` or `all`.
+        allow_spinning: whether idle threads burn a core while they wait.
+        providers: execution providers, the first that can runs a node.
+    """
+
+    intra_op_threads: int = 1
+    graph_optimization: str = "all"
+    allow_spinning: bool = False
+    providers: tuple[str, ...] = (CPU,)
+
+    def __post_init__(self) -> None:
+        """Reject values that onnxruntime would silently bend."""
+        if self.intra_op_threads < 1:
+            raise ValueError("intra_op_threads must be at least 1")
+        if self.graph_optimization not in ("disable", "basic", "extended", "all"):
+            raise ValueError("graph_optimization must be one of: disable, basic, extended, all")
+
+
+def open_session(model: Path, settings: SessionSettings) -> "onnxruntime.InferenceSession":
+    """Open an ONNX file with exactly these settings.
+
+    Raises:
+        ManifestError: onnxruntime cannot read or build the file.
+    """
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = settings.intra_op_threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.graph_optimization_level = {
+        "disable": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
+        "basic": ort.GraphOptimizationLevel.ORT_ENABLE_BASIC,
+        "extended": ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
+        "all": ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
+    }[settings.graph_optimization]
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(settings.allow_spinning)))
+    options.log_severity_level = 3
+    try:
+        return ort.InferenceSession(model, sess_options=options, providers=list(settings.providers))
+    except Exception as error:
+        raise ManifestError(f"{model} is not a usable ONNX file: {str(error).splitlines()[0]}") from error
