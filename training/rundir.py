@@ -1,0 +1,123 @@
+"""The run directory while it is being filled: created once, its record rewritten as the run goes on."""
+
+import contextlib
+import csv
+import dataclasses
+import hashlib
+import importlib.metadata
+import io
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from training.checkpoint import BestCheckpoint
+from training.datasets import Dataset
+from training.errors import RecordError
+from training.plots import training_curves
+from training.recipes import Recipe
+from training.record import (
+    CURVES_NAME,
+    HISTORY_NAME,
+    SCHEMA_VERSION,
+    DataRecord,
+    Epoch,
+    RunRecord,
+    Status,
+    write_atomically,
+    write_record,
+)
+
+PACKAGES = ("keraport", "tensorflow", "tensorflow-cpu", "keras", "numpy")
+
+
+def begin_run(
+    out: Path,
+    recipe: Recipe,
+    dataset: Dataset,
+    seed: int,
+    parameters: int,
+    held_out: NDArray[np.int64],
+) -> RunRecord:
+    """Create the run directory and write its first record, with the status `running`.
+
+    Args:
+        out: the directory, which must not exist.
+        recipe: how the run will train.
+        dataset: on what.
+        seed: of the run.
+        parameters: of the model, a count.
+        held_out: indices of the validation samples.
+
+    Raises:
+        RecordError: `out` exists or cannot be created.
+    """
+    _create(out)
+    train_samples = 0 if dataset.train is None else len(dataset.train)
+    packages = {"python": platform.python_version()}
+    for package in PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            packages[package] = importlib.metadata.version(package)
+    settings = msgspec.to_builtins(recipe)
+    record = RunRecord(
+        schema_version=SCHEMA_VERSION,
+        name=out.name,
+        status=Status.RUNNING,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        recipe=settings.pop("name"),
+        settings=settings,
+        seed=seed,
+        parameters=parameters,
+        dataset=DataRecord(
+            source=dataset.source,
+            sha256=dataset.sha256,
+            train=train_samples - len(held_out),
+            validation=len(held_out),
+            test=len(dataset.test),
+            index_sha256=hashlib.sha256(held_out.astype(np.int64).tobytes()).hexdigest(),
+        ),
+        labels=dataset.labels,
+        packages=packages,
+    )
+    write_record(record, out)
+    return record
+
+
+def end_run(record: RunRecord, best: BestCheckpoint, status: Status, out: Path) -> RunRecord:
+    """Write the final record, and the history as CSV and PNG if an epoch was finished.
+
+    Returns:
+        The record with the history, the best epoch and the checkpoint's digest.
+    """
+    record = dataclasses.replace(record, status=status)
+    if best.history:
+        record = dataclasses.replace(
+            record,
+            history=tuple(best.history),
+            best_epoch=best.epoch,
+            checkpoint_sha256=hashlib.sha256(best.path.read_bytes()).hexdigest(),
+        )
+        write_atomically(out / HISTORY_NAME, _history_csv(record.history))
+        write_atomically(out / CURVES_NAME, training_curves(record.history, best.epoch))
+    write_record(record, out)
+    return record
+
+
+def _create(out: Path) -> None:
+    try:
+        out.mkdir(parents=True)
+    except FileExistsError:
+        raise RecordError(f"{out} exists: old runs are kept, choose another --out") from None
+    except OSError as error:
+        raise RecordError(f"cannot create {out} ({error.strerror}): choose another --out") from error
+
+
+def _history_csv(history: tuple[Epoch, ...]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(field.name for field in dataclasses.fields(Epoch))
+    writer.writerows(dataclasses.astuple(epoch) for epoch in history)
+    return text.getvalue().encode()
