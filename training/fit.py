@@ -123,7 +123,7 @@ def _fit(
     )
     callbacks: list[Any] = [
         keras.callbacks.LambdaCallback(
-            on_epoch_begin=lambda epoch, **_: best.begin(epoch + 1),
+            on_epoch_begin=lambda epoch, _: best.begin(epoch + 1),
             on_epoch_end=lambda epoch, logs: best.end(epoch + 1, logs),
             on_train_batch_end=lambda step, **_: listener.step(best.running, step + 1, steps),
         )
