@@ -58,7 +58,8 @@ class AccuracyChange:
         drop_points: reference minus candidate, in percentage points.
         drop_lower_points: one-sided 95 % Tango bound below.
         drop_upper_points: one-sided 95 % Tango bound above.
-        margin_points: the drop that the tier allows.
+        margin_points: the drop that the tier allows; None where its tolerances on |Δ| decide alone.
+        mcnemar_p: two-sided exact p of McNemar's test, for information.
     """
 
     reference: float
@@ -68,7 +69,8 @@ class AccuracyChange:
     drop_points: float
     drop_lower_points: float
     drop_upper_points: float
-    margin_points: float
+    margin_points: float | None
+    mcnemar_p: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

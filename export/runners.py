@@ -1,0 +1,163 @@
+"""Runners for what a version holds: Keras, SavedModel, ONNX, TFLite."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.errors import ManifestError
+from export.formats import FORMATS, Format
+from export.runner import Answer, Feed, Runner
+from export.sessions import SessionSettings, open_session
+from export.signature import name_outputs
+
+if TYPE_CHECKING:
+    import keras
+
+BATCH = 250  # samples a call where a batch may have any size: little memory, little overhead
+
+
+def open_runner(path: Path, kind: Format, settings: SessionSettings) -> Runner:
+    """Open an artifact the way it will be run.
+
+    Args:
+        path: of the artifact.
+        kind: its format.
+        settings: for ONNX, the session settings that the server will use.
+
+    Raises:
+        ManifestError: the artifact cannot be opened.
+    """
+    match kind:
+        case Format.SAVED_MODEL:
+            return SavedModelRunner(path)
+        case Format.ONNX:
+            return OnnxRunner(path, settings)
+        case _:
+            # XNNPACK, LiteRT's default, rounds int8 differently: integer models are judged by the reference.
+            return TFLiteRunner(path, reference_kernels=FORMATS[kind].precision == "int8")
+
+
+class _Batched(ABC):
+    """What runners share that take any number of samples: call in slices, join the answers."""
+
+    def run(self, feed: Feed) -> Answer:
+        """Run all samples, `BATCH` at a time."""
+        count = len(next(iter(feed.values())))
+        parts = [
+            self._call({name: array[start : start + BATCH] for name, array in feed.items()})
+            for start in range(0, count, BATCH)
+        ]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {}
+
+    @abstractmethod
+    def _call(self, feed: dict[str, NDArray[Any]]) -> Answer: ...
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave everything to the garbage collector: nothing is held beyond memory."""
+        return
+
+
+class KerasRunner(_Batched):
+    """The checkpoint itself, the usual reference."""
+
+    def __init__(self, model: "keras.Model") -> None:
+        import tensorflow as tf
+
+        self._model = model
+        self._function = tf.function(lambda feed: model(feed, training=False), reduce_retracing=True)
+
+    def _call(self, feed: dict[str, NDArray[Any]]) -> Answer:
+        inputs: Any = next(iter(feed.values())) if len(feed) == 1 else feed
+        outputs = name_outputs(self._model, self._function(inputs))
+        return {name: np.asarray(value) for name, value in outputs.items()}
+
+
+class SavedModelRunner(_Batched):
+    """A SavedModel through its `serving_default` signature."""
+
+    def __init__(self, path: Path) -> None:
+        import tensorflow as tf
+
+        try:
+            self._loaded = tf.saved_model.load(str(path))
+            self._signature = self._loaded.signatures["serving_default"]
+        except (OSError, KeyError) as error:
+            raise ManifestError(f"{path} is no SavedModel with a serving_default: export it again") from error
+
+    def _call(self, feed: dict[str, NDArray[Any]]) -> Answer:
+        import tensorflow as tf
+
+        outputs = self._signature(**{name: tf.constant(array) for name, array in feed.items()})
+        return {name: value.numpy() for name, value in outputs.items()}
+
+
+class OnnxRunner(_Batched):
+    """An ONNX file in a session that is set as the server's."""
+
+    def __init__(self, path: Path, settings: SessionSettings) -> None:
+        self._session = open_session(path, settings)
+        self._outputs = [output.name for output in self._session.get_outputs()]
+
+    def _call(self, feed: dict[str, NDArray[Any]]) -> Answer:
+        return dict(zip(self._outputs, self._session.run(self._outputs, feed), strict=True))
+
+
+class TFLiteRunner(_Batched):
+    """A TFLite file under LiteRT, one sample a call, quantizing inputs and dequantizing outputs."""
+
+    def __init__(self, path: Path, *, reference_kernels: bool) -> None:
+        from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+        kernels = OpResolverType.BUILTIN_REF if reference_kernels else OpResolverType.AUTO
+        try:
+            self._interpreter = Interpreter(
+                model_path=str(path), experimental_op_resolver_type=kernels, num_threads=1
+            )
+            self._interpreter.allocate_tensors()
+            signature = self._interpreter.get_signature_runner("serving_default")
+        except (ValueError, RuntimeError) as error:
+            raise ManifestError(
+                f"{path} is not a usable TFLite file: {str(error).splitlines()[0]}"
+            ) from error
+        self._inputs = signature.get_input_details()
+        self._outputs = signature.get_output_details()
+
+    def _call(self, feed: dict[str, NDArray[Any]]) -> Answer:
+        tensors = {name: _quantize(array, self._inputs[name]) for name, array in feed.items()}
+        count = len(next(iter(tensors.values())))
+        raw: dict[str, list[NDArray[Any]]] = {name: [] for name in self._outputs}
+        for sample in range(count):
+            for name, tensor in tensors.items():
+                self._interpreter.set_tensor(self._inputs[name]["index"], tensor[sample : sample + 1])
+            self._interpreter.invoke()
+            for name, detail in self._outputs.items():
+                raw[name].append(self._interpreter.get_tensor(detail["index"]))
+        return {name: _dequantize(np.concatenate(parts), self._outputs[name]) for name, parts in raw.items()}
+
+
+def _quantize(array: NDArray[Any], detail: dict[str, Any]) -> NDArray[Any]:
+    scale, zero_point = detail["quantization"]
+    dtype = np.dtype(detail["dtype"])
+    if scale == 0:
+        return array.astype(dtype)
+    limits = np.iinfo(dtype)
+    quantized: NDArray[Any] = np.clip(np.rint(array / scale) + zero_point, limits.min, limits.max)
+    return quantized.astype(dtype)
+
+
+def _dequantize(array: NDArray[Any], detail: dict[str, Any]) -> NDArray[Any]:
+    scale, zero_point = detail["quantization"]
+    if scale == 0:
+        return array
+    real: NDArray[Any] = (array.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
+    return real

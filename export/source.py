@@ -1,0 +1,76 @@
+"""Where an export starts: a run, a `.keras` file, or a folder of runs."""
+
+import re
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from export.errors import SourceError
+from export.manifest import content_sha256
+from training.record import CHECKPOINT_NAME, RECORD_NAME, RunRecord, Status, newest_run, read_record
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """A trained model on disk.
+
+    Attributes:
+        path: of the `.keras` file.
+        sha256: of its bytes.
+        record: of the run it belongs to; None for a bare file.
+    """
+
+    path: Path
+    sha256: str
+    record: RunRecord | None
+
+
+def find_checkpoint(source: Path) -> Checkpoint:
+    """Find the checkpoint that a command line names.
+
+    Args:
+        source: a run directory, a `.keras` file, or a folder of runs, whose newest complete one is taken.
+
+    Raises:
+        SourceError: nothing there, a run that is not complete, or a changed checkpoint.
+        RecordError: a run record that cannot be read.
+    """
+    if source.suffix == ".keras" and source.is_file():
+        return Checkpoint(path=source, sha256=content_sha256(source), record=None)
+    if not source.is_dir():
+        raise SourceError(f"there is no run or .keras file {source}: train first, or check the path")
+    run = source if (source / RECORD_NAME).exists() else newest_run(source)
+    record = read_record(run)
+    if record.status is not Status.COMPLETE:
+        raise SourceError(f"{run} is {record.status}, not complete: train again")
+    path = run / CHECKPOINT_NAME
+    if not path.is_file():
+        raise SourceError(f"{path} is missing: train again")
+    sha256 = content_sha256(path)
+    if sha256 != record.checkpoint_sha256:
+        raise SourceError(f"{path} is not the checkpoint that {run / RECORD_NAME} describes: train again")
+    return Checkpoint(path=path, sha256=sha256, record=record)
+
+
+def load_checkpoint(path: Path) -> "keras.Model":
+    """Load a `.keras` file in safe mode, so that nothing it carries is executed.
+
+    Raises:
+        SourceError: it is no `.keras` file, or needs code of its own.
+    """
+    import keras
+
+    if not zipfile.is_zipfile(path):
+        raise SourceError(f"{path} is no .keras file: save the model with model.save('NAME.keras')")
+    try:
+        model = keras.models.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:
+        text = re.sub(r"\s+", " ", str(error))[:300]
+        raise SourceError(f"{path} cannot be loaded safely: {text}") from error
+    if not model.built or not model.inputs:
+        raise SourceError(f"{path} has no defined inputs: call the model once before saving it")
+    return model

@@ -1,0 +1,27 @@
+"""Keras to SavedModel."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from export.signature import Signature
+
+if TYPE_CHECKING:
+    import keras
+
+
+def export_saved_model(model: "keras.Model", path: Path, *, batch: int | None = None) -> Path:
+    """Write a SavedModel whose `serving_default` takes named inputs and returns named outputs.
+
+    Args:
+        model: the trained model.
+        path: the folder to create.
+        batch: samples a call; None for any number.
+    """
+    import keras
+
+    signature = Signature(model)
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    archive.add_endpoint("serve", signature.function(), input_signature=signature.inputs(batch))
+    archive.write_out(path, verbose=False)
+    return path
