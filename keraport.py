@@ -1,6 +1,7 @@
 """The root command: the only file that knows all four stages."""
 
 import importlib.metadata
+import os
 import sys
 import traceback
 from typing import Annotated
@@ -9,9 +10,12 @@ import typer
 
 from clients.cli import predict
 from clients.errors import ClientError
+from export.cli import export, parity
 from export.errors import ExportError
 from serving.cli import serve
 from serving.errors import ServingError
+from training.cli import train
+from training.errors import TrainingError
 
 USAGE, UNEXPECTED = 2, 70
 
@@ -53,12 +57,18 @@ def root(
     """Take a Keras model from training to everywhere it runs, and prove that it is still the same model."""
 
 
+app.command()(train)
+app.command()(export)
+app.command()(parity)
 app.command()(serve)
 app.command()(predict)
 
 
 def main() -> None:
     """Run the command line; every error becomes one line on stderr and an exit code."""
+    # TensorFlow reads these when it is imported: Keras's backend, and silence about its own start-up.
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
     try:
@@ -73,7 +83,7 @@ def main() -> None:
 
 def _explain(error: Exception) -> tuple[str, int]:
     match error:
-        case ExportError() | ServingError() | ClientError():
+        case TrainingError() | ExportError() | ServingError() | ClientError():
             return str(error), USAGE
         case ModuleNotFoundError(name=str(name)) if name.split(".")[0] in EXTRAS:
             extra = EXTRAS[name.split(".")[0]]

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from export.errors import SourceError
+
 
 class Format(StrEnum):
     """The names that `--formats`, the manifest and the reports use."""
@@ -58,3 +60,18 @@ FORMATS: dict[Format, FormatSpec] = {
         path="model.int8.tflite", precision="int8", tier=Tier.QUANTIZED, calibrated=True
     ),
 }
+
+
+def parse_formats(text: str) -> list[Format]:
+    """Read a comma-separated list of formats.
+
+    Raises:
+        SourceError: a name that is none; the message lists those there are.
+    """
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in set(Format):
+            raise SourceError(f"no format {name!r}: choose from {', '.join(Format)}")
+    if not names:
+        raise SourceError(f"--formats is empty: choose from {', '.join(Format)}")
+    return [Format(name) for name in dict.fromkeys(names)]

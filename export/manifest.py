@@ -33,6 +33,18 @@ DATATYPES: Mapping[str, np.dtype[np.generic]] = {
 }
 
 
+def datatype_name(dtype: str) -> str:
+    """The Open Inference Protocol's name of a numpy type, such as `FP32` of `float32`.
+
+    Raises:
+        ManifestError: the protocol has none.
+    """
+    for name, known in DATATYPES.items():
+        if known.name == dtype:
+            return name
+    raise ManifestError(f"{dtype} has no place in the Open Inference Protocol: give the tensor another dtype")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TensorInfo:
     """One input or output of the model.

@@ -42,11 +42,13 @@ LIMITS: Mapping[Tier, Limits] = {
 }
 
 
-def is_probabilities(values: NDArray[Any]) -> bool:
-    """Whether the rows (samples, classes) are distributions: within 0..1 and summing to 1."""
+def meaning(values: NDArray[Any]) -> str:
+    """What an output is: `probabilities` (rows sum to 1), `logits` (another score a class) or `values`."""
     if values.ndim != 2 or values.shape[1] < 2 or values.dtype.kind != "f" or len(values) == 0:  # noqa: PLR2004
-        return False
-    return bool(values.min() >= 0 and np.allclose(values.sum(axis=1), 1, atol=1e-3))
+        return "values"
+    if values.min() >= 0 and np.allclose(values.sum(axis=1), 1, atol=1e-3):
+        return "probabilities"
+    return "logits"
 
 
 def compare(
@@ -89,17 +91,20 @@ def _structural_fault(
         return "there are no samples to compare"
     if not candidate or (tier is not Tier.QUANTIZED and set(reference) - set(candidate)):
         return f"outputs are missing: {', '.join(sorted(set(reference) - set(candidate)))}"
-    for name, values in candidate.items():
-        if name not in reference:
-            return f"output {name} is not one of the reference's ({', '.join(sorted(reference))})"
-        expected = reference[name]
-        if values.shape != expected.shape:
-            return f"output {name} has shape {values.shape}, the reference {expected.shape}"
-        if values.dtype != expected.dtype:
-            return f"output {name} is {values.dtype}, the reference {expected.dtype}"
-        for who, array in (("the reference", expected), ("the candidate", values)):
-            if not np.isfinite(array).all():
-                return f"output {name} of {who} holds NaN or Inf"
+    faults = (_output_fault(name, reference.get(name), values) for name, values in candidate.items())
+    return next((fault for fault in faults if fault is not None), None)
+
+
+def _output_fault(name: str, expected: NDArray[Any] | None, values: NDArray[Any]) -> str | None:
+    if expected is None:
+        return f"output {name} is not one of the reference's"
+    if values.shape != expected.shape:
+        return f"output {name} has shape {values.shape}, the reference {expected.shape}"
+    if values.dtype != expected.dtype:
+        return f"output {name} is {values.dtype}, the reference {expected.dtype}"
+    for who, array in (("the reference", expected), ("the candidate", values)):
+        if not np.isfinite(array).all():
+            return f"output {name} of {who} holds NaN or Inf"
     return None
 
 
@@ -107,7 +112,7 @@ def _delta(name: str, reference: NDArray[Any], candidate: NDArray[Any], limits: 
     expected = reference.astype(np.float64)
     distance = np.abs(candidate.astype(np.float64) - expected)
     tolerance = None
-    if is_probabilities(reference):
+    if meaning(reference) == "probabilities":
         tolerance = limits.probability_delta
     elif limits.delta is not None:
         tolerance = limits.delta * max(1.0, float(np.quantile(np.abs(expected), 0.999)))
@@ -124,12 +129,9 @@ def _deciding_output(
     reference: Mapping[str, NDArray[Any]], candidate: Mapping[str, NDArray[Any]]
 ) -> str | None:
     """The output whose largest entry is the class: logits where there are any, else probabilities."""
-    scores = [
-        name
-        for name in candidate
-        if reference[name].ndim == 2 and reference[name].shape[1] > 1 and reference[name].dtype.kind == "f"  # noqa: PLR2004
-    ]
-    return min(scores, key=lambda name: (is_probabilities(reference[name]), name), default=None)
+    kinds = {name: meaning(reference[name]) for name in sorted(candidate)}
+    scores = [name for kind in ("logits", "probabilities") for name in kinds if kinds[name] == kind]
+    return scores[0] if scores else None
 
 
 def _add_classes(
@@ -145,7 +147,7 @@ def _add_classes(
         draft,
         agreement=1 - len(flips) / draft.samples,
         flips=tuple(int(index) for index in flips[:LISTED_FLIPS]),
-        slope=None if is_probabilities(reference) else _slope(reference, candidate),
+        slope=_slope(reference, candidate) if meaning(reference) == "logits" else None,
         accuracy=None if labels is None else _accuracy_change(expected == labels, got == labels, limits),
     )
 
@@ -184,9 +186,13 @@ def _judge(draft: Comparison, limits: Limits) -> tuple[Verdict, str]:
             return Verdict.FAIL, f"{delta.output}: |Δ| {delta.max_abs:.2g} is over {delta.tolerance:.2g}"
     if limits.slope is not None and draft.slope is not None and abs(draft.slope - 1) > limits.slope:
         return Verdict.FAIL, f"slope {draft.slope:.4f} of the logits is not within 1 ± {limits.slope:g}"
-    margin, change = limits.margin_points, draft.accuracy
-    if margin is None:
+    if limits.margin_points is None:
         return Verdict.PASS, "every output is within its tolerance"
+    return _judge_drop(draft, limits.margin_points)
+
+
+def _judge_drop(draft: Comparison, margin: float) -> tuple[Verdict, str]:
+    change = draft.accuracy
     if change is None:
         return Verdict.INCONCLUSIVE, "without class labels the accuracy cannot be compared"
     if change.drop_upper_points <= margin:

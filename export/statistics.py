@@ -53,4 +53,4 @@ def mcnemar_exact(worse: int, better: int) -> float:
     """Two-sided exact p of McNemar's test: the discordant pairs as fair coin tosses (Q. McNemar, 1947)."""
     tosses = worse + better
     tail = sum(math.comb(tosses, count) for count in range(min(worse, better) + 1))
-    return min(1.0, 2 * tail / 2**tosses)
+    return min(1.0, 2 * tail / (1 << tosses))

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from export.errors import ConversionError
 from export.signature import Signature
 
 if TYPE_CHECKING:
@@ -16,12 +17,18 @@ def export_saved_model(model: "keras.Model", path: Path, *, batch: int | None = 
         model: the trained model.
         path: the folder to create.
         batch: samples a call; None for any number.
+
+    Raises:
+        ConversionError: Keras cannot trace the model.
     """
     import keras
 
     signature = Signature(model)
     archive = keras.export.ExportArchive()
     archive.track(model)
-    archive.add_endpoint("serve", signature.function(), input_signature=signature.inputs(batch))
-    archive.write_out(path, verbose=False)
+    try:
+        archive.add_endpoint("serve", signature.function(), input_signature=signature.inputs(batch))
+        archive.write_out(path, verbose=False)
+    except (TypeError, ValueError) as error:
+        raise ConversionError(f"Keras cannot export this model: {str(error).splitlines()[0]}") from error
     return path

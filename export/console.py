@@ -1,0 +1,68 @@
+"""What `export` and `parity` show people: progress while they work, and the table of artifacts."""
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self, TextIO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from export.manifest import Artifact
+from export.report import COLUMNS, cells
+from export.verdict import Verdict
+
+COLOURS = {
+    Verdict.PASS: "green",
+    Verdict.FAIL: "red",
+    Verdict.REFUSED: "red",
+    Verdict.INCONCLUSIVE: "yellow",
+}
+PLAIN_WIDTH = 160  # where there is no terminal to measure, a table should not be squeezed into 80 columns
+
+
+def make_console(stream: TextIO) -> Console:
+    """A console on a stream, wide where nobody's window limits it."""
+    return Console(file=stream, width=None if stream.isatty() else PLAIN_WIDTH)
+
+
+class ConsoleListener:
+    """A spinner with what is being done, and a line for each verdict."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._status = console.status("")
+
+    def __enter__(self) -> Self:
+        """Start the spinner."""
+        self._status.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Remove the spinner."""
+        self._status.stop()
+
+    def begin(self, what: str) -> None:
+        """Say what is being done now."""
+        if self._console.is_terminal:
+            self._status.update(what)
+        else:
+            self._console.print(what, highlight=False)
+
+    def done(self, artifact: Artifact) -> None:
+        """Say an artifact's verdict."""
+        line = Text(f"{artifact.format}: ").append(artifact.verdict, COLOURS[artifact.verdict])
+        self._console.print(line.append(f", {artifact.reason}"))
+
+
+def print_table(console: Console, artifacts: Sequence[Artifact]) -> None:
+    """Print one row an artifact."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in COLUMNS:
+        table.add_column(column, justify="left" if column in ("artifact", "verdict", "why") else "right")
+    for artifact in artifacts:
+        *numbers, verdict, reason = cells(artifact)
+        table.add_row(*numbers, Text(verdict, COLOURS[artifact.verdict]), Text(reason))
+    console.print(table)

@@ -1,0 +1,77 @@
+"""The reference: the trained model's answers to the test samples, to which every artifact is held."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.errors import SourceError
+from export.runner import Answer, Feed
+from export.runners import KerasRunner
+from export.source import Checkpoint
+from training.datasets import Dataset
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """The trained model's answers, to which every artifact is held.
+
+    Attributes:
+        feed: the test samples, by input name.
+        answer: the reference's outputs.
+        labels: class indices of the samples.
+        sha256: of the checkpoint.
+        data_sha256: of the data.
+    """
+
+    feed: Feed
+    answer: Answer
+    labels: NDArray[np.int64]
+    sha256: str
+    data_sha256: str
+
+
+def run_reference(model: "keras.Model", checkpoint: Checkpoint, dataset: Dataset) -> Reference:
+    """Run the checkpoint on the test samples.
+
+    Raises:
+        SourceError: the samples do not fit the model's input.
+    """
+    feed = fit_samples(model, dataset.test.x)
+    with KerasRunner(model) as runner:
+        answer = runner.run(feed)
+    return Reference(
+        feed=feed,
+        answer=answer,
+        labels=dataset.test.y,
+        sha256=checkpoint.sha256,
+        data_sha256=dataset.sha256,
+    )
+
+
+def fit_samples(model: "keras.Model", samples: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """Bring samples into the model's input: its name, and its dtype where that loses nothing.
+
+    Raises:
+        SourceError: several inputs, another shape, or another kind of number.
+    """
+    if len(model.inputs) != 1:
+        raise SourceError(f"the model has {len(model.inputs)} inputs, this keraport exports models with one")
+    tensor = model.inputs[0]
+    expected = tuple(tensor.shape[1:])
+    if samples.shape[1:] == (*expected, 1):
+        samples = samples[..., 0]
+    fits = len(samples.shape) - 1 == len(expected) and all(
+        want in (None, got) for want, got in zip(expected, samples.shape[1:], strict=True)
+    )
+    dtype = np.dtype(tensor.dtype)
+    if not fits or not np.can_cast(samples.dtype, dtype, "same_kind") or samples.dtype.kind != dtype.kind:
+        raise SourceError(
+            f"input {tensor.name} takes {dtype} of shape {expected}, the data hold {samples.dtype} of shape "
+            f"{samples.shape[1:]}: prepare x_train and x_test as the model expects them"
+        )
+    return {tensor.name: samples.astype(dtype, copy=False)}
