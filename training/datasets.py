@@ -94,7 +94,10 @@ def _download_mnist() -> dict[str, NDArray[Any]]:
 
 def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream:  # numpy would leak the file of a broken archive
+            archive = np.load(stream, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise DatasetError(f"{path} holds a single array: write named ones with numpy.savez")
             return {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         raise DatasetError(f"there is no file {path}: check the path") from None
