@@ -1,0 +1,41 @@
+"""`keraport predict`."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def predict(
+    files: Annotated[list[Path], typer.Argument(help="PNG or JPEG pictures, .npy or .npz arrays.")],
+    *,
+    url: Annotated[str, typer.Option(help="The server's gRPC address, HOST:PORT.")] = "127.0.0.1:8001",
+    model: Annotated[str | None, typer.Option(help="By default the only model that is served.")] = None,
+    invert: Annotated[
+        bool | None,
+        typer.Option(
+            "--invert/--no-invert",
+            help="Swap light and dark in pictures; by default if a grey one is dark on light.",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Send pictures or arrays to a server, print each one's class and its probability."""
+    # What gRPC's core writes to stderr by itself; errors reach the user as one line of ours.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+
+    import msgspec
+
+    from clients.client import Client
+    from clients.prediction import predict_files
+
+    with Client(url) as client:
+        result = predict_files(client, files, model=model, invert=invert)
+    if as_json:
+        typer.echo(msgspec.json.encode(result))
+        return
+    width = max(len(prediction.source) for prediction in result.predictions)
+    for prediction in result.predictions:
+        note = "  (inverted: dark on light)" if prediction.inverted else ""
+        typer.echo(f"{prediction.source:<{width}}  {prediction.label}  {prediction.probability:.1%}{note}")

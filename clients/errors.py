@@ -1,0 +1,45 @@
+"""What can go wrong between a client and a server.
+
+ClientError
+├── InputError         a file to predict is missing, unreadable or not what the model takes
+├── ServerUnavailable  nobody answers at the address, or the server is stopping
+├── ModelNotFound      the server has no such model or version
+├── InvalidRequest     the server or the codec rejects the tensors
+├── Overloaded         the server sheds load, or a message is over the size limit
+├── DeadlineExceeded   no answer came within the time given
+└── ServerFault        the server failed, or its answer cannot be read
+
+Every message is one line that says what is wrong and, where there is one, the mend.
+"""
+
+
+class ClientError(Exception):
+    """Base of the clients' errors."""
+
+
+class InputError(ClientError):
+    """A file to predict is missing, unreadable or not what the model takes."""
+
+
+class ServerUnavailable(ClientError):
+    """Nobody answers at the address, or the server is stopping."""
+
+
+class ModelNotFound(ClientError):
+    """The server has no such model or version."""
+
+
+class InvalidRequest(ClientError):
+    """The server or the codec rejects the tensors."""
+
+
+class Overloaded(ClientError):
+    """The server sheds load, or a message is over the size limit."""
+
+
+class DeadlineExceeded(ClientError):
+    """No answer came within the time given."""
+
+
+class ServerFault(ClientError):
+    """The server failed, or its answer cannot be read."""
