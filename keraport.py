@@ -92,3 +92,7 @@ def _explain(error: Exception) -> tuple[str, int]:
             return f"{filename}: {strerror}", USAGE
         case _:
             return f"unexpected {type(error).__name__}: {error} (--debug shows where)", UNEXPECTED
+
+
+if __name__ == "__main__":
+    main()
