@@ -12,6 +12,8 @@ ClientError
 Every message is one line that says what is wrong and, where there is one, the mend.
 """
 
+# ruff: noqa: N818  (named for what happened; the base class says that it is an error)
+
 
 class ClientError(Exception):
     """Base of the clients' errors."""

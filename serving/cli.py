@@ -31,6 +31,7 @@ def serve(
 
     import asyncio
 
+    from serving.batcher import BatchLimits
     from serving.server import ServerOptions, serve_until_stopped
 
     options = ServerOptions(
@@ -38,9 +39,7 @@ def serve(
         model=model,
         host=host,
         port=port,
-        max_batch=max_batch,
-        max_delay_ms=max_delay_ms,
-        max_queue=max_queue,
+        limits=BatchLimits(max_rows=max_batch, max_delay_ms=max_delay_ms, max_queue=max_queue),
         grace_s=grace_s,
         allow_unverified=allow_unverified,
     )

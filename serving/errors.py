@@ -15,6 +15,8 @@ These classes know nothing of gRPC: `serving.service` holds the one table that t
 Every message is one line that says what is wrong and what to do.
 """
 
+# ruff: noqa: N818  (named for what happened; the base class says that it is an error)
+
 
 class ServingError(Exception):
     """Base of the serving stage's errors."""

@@ -1,0 +1,207 @@
+"""Between numpy arrays and the protocol's tensors, for server and client alike.
+
+Raw contents are little-endian and row-major; typed contents are the protocol's repeated fields. A message
+uses one of the two for all its tensors.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from google.protobuf.message import Message
+from numpy.typing import NDArray
+
+from export.manifest import DATATYPES, TensorInfo
+from export.runner import Answer, Feed
+from serving.errors import InvalidTensor
+from serving.proto.inference_pb2 import InferTensorContents
+
+_NAMES = {dtype: name for name, dtype in DATATYPES.items()}
+_LITTLE_ENDIAN = {name: dtype.newbyteorder("<") for name, dtype in DATATYPES.items()}
+
+# The repeated field that holds each datatype; FP16 has none and travels raw only.
+TYPED_FIELDS: Mapping[str, str] = {
+    "BOOL": "bool_contents",
+    "INT8": "int_contents",
+    "INT16": "int_contents",
+    "INT32": "int_contents",
+    "INT64": "int64_contents",
+    "UINT8": "uint_contents",
+    "UINT16": "uint_contents",
+    "UINT32": "uint_contents",
+    "UINT64": "uint64_contents",
+    "FP32": "fp32_contents",
+    "FP64": "fp64_contents",
+}
+
+
+class Tensor(Protocol):
+    """What InferInputTensor and InferOutputTensor have in common."""
+
+    name: str
+    datatype: str
+
+    @property
+    def shape(self) -> Sequence[int]:
+        """Row-major dimensions."""
+        ...
+
+    @property
+    def contents(self) -> InferTensorContents:
+        """The typed contents."""
+        ...
+
+    def HasField(self, field_name: Literal["contents"], /) -> bool:  # noqa: N802  (protobuf's name)
+        """Whether a message field was sent."""
+        ...
+
+
+class TensorContainer(Protocol):
+    """A repeated field of tensors."""
+
+    def add(self, *, name: str, datatype: str, shape: Iterable[int]) -> Message:
+        """Append a tensor."""
+        ...
+
+
+class RawContainer(Protocol):
+    """A repeated field of raw contents."""
+
+    def append(self, value: bytes, /) -> None:
+        """Append one tensor's bytes."""
+        ...
+
+
+def decode(tensors: Sequence[Tensor], raw: Sequence[bytes]) -> Answer:
+    """Read a message's tensors, whatever the model.
+
+    Args:
+        tensors: the message's tensors.
+        raw: its raw contents, one a tensor in the same order, or none where contents are typed.
+
+    Returns:
+        Name to array; raw contents are not copied, so these arrays are read-only.
+
+    Raises:
+        InvalidTensor: a tensor contradicts itself.
+    """
+    if raw and len(raw) != len(tensors):
+        raise InvalidTensor(f"{len(raw)} raw contents came for {len(tensors)} tensors: send one for each")
+    arrays: Answer = {}
+    for position, tensor in enumerate(tensors):
+        if tensor.name in arrays:
+            raise InvalidTensor(f"{tensor.name!r} came twice: send each tensor once")
+        if tensor.datatype not in DATATYPES:
+            known = ", ".join(DATATYPES)
+            raise InvalidTensor(f"{tensor.name!r} came as {tensor.datatype!r}, expected one of: {known}")
+        if any(size < 0 for size in tensor.shape):
+            raise InvalidTensor(f"{tensor.name!r} came in shape {_text(tensor.shape)}, expected no negatives")
+        if raw:
+            arrays[tensor.name] = _from_raw(tensor, raw[position])
+        else:
+            arrays[tensor.name] = _from_typed(tensor)
+    return arrays
+
+
+def encode(arrays: Feed, tensors: TensorContainer, raw: RawContainer) -> None:
+    """Append arrays to a message, as raw contents.
+
+    Raises:
+        InvalidTensor: the protocol has no such dtype.
+    """
+    for name, array in arrays.items():
+        datatype = _NAMES.get(array.dtype.newbyteorder("="))
+        if datatype is None:
+            raise InvalidTensor(f"{name!r} is {array.dtype}, expected one of: {', '.join(DATATYPES)}")
+        tensors.add(name=name, datatype=datatype, shape=array.shape)
+        raw.append(array.astype(_LITTLE_ENDIAN[datatype], copy=False).tobytes())
+
+
+def check_feed(feed: Feed, inputs: Sequence[TensorInfo], *, max_rows: int) -> int:
+    """Check that arrays are what a model takes.
+
+    Args:
+        feed: input name to array.
+        inputs: the model's inputs; the first dimension of each counts rows.
+        max_rows: that one request may hold.
+
+    Returns:
+        The number of rows.
+
+    Raises:
+        InvalidTensor: a name, dtype, shape or number of rows is not what the model takes.
+    """
+    expected = {tensor.name: tensor for tensor in inputs}
+    if feed.keys() != expected.keys():
+        raise InvalidTensor(f"inputs {_quoted(feed)} came, expected {_quoted(expected)}")
+    for name, array in feed.items():
+        _check_input(array, expected[name])
+    counts: dict[str, int] = {name: array.shape[0] for name, array in feed.items()}
+    rows = next(iter(counts.values()))
+    if len(set(counts.values())) > 1:
+        each = ", ".join(f"{name!r} {count}" for name, count in counts.items())
+        raise InvalidTensor(f"inputs came with different numbers of rows ({each}), expected the same")
+    if not 1 <= rows <= max_rows:
+        raise InvalidTensor(f"{_quoted(feed)} came with {rows} rows, expected 1 to {max_rows}: split them")
+    return rows
+
+
+def _check_input(array: NDArray[Any], expected: TensorInfo) -> None:
+    datatype = _NAMES[array.dtype]
+    if datatype != expected.datatype:
+        raise InvalidTensor(f"{expected.name!r} came as {datatype}, expected {expected.datatype}")
+    fits = len(array.shape) == len(expected.shape) and all(
+        want in (-1, size) for size, want in zip(array.shape, expected.shape, strict=True)
+    )
+    if not fits:
+        raise InvalidTensor(
+            f"{expected.name!r} came in shape {_text(array.shape)}, expected {_text(expected.shape)}"
+        )
+
+
+def _from_raw(tensor: Tensor, content: bytes) -> NDArray[Any]:
+    if tensor.HasField("contents"):
+        raise InvalidTensor(f"{tensor.name!r} came with raw and with typed contents: send one of the two")
+    dtype = _LITTLE_ENDIAN[tensor.datatype]
+    size = math.prod(tensor.shape) * dtype.itemsize
+    if len(content) != size:
+        raise InvalidTensor(
+            f"{tensor.name!r} came with {len(content)} bytes, "
+            f"expected {size} for {tensor.datatype} {_text(tensor.shape)}"
+        )
+    # numpy takes any byte for a bool, and computes nonsense with those that are neither 0 nor 1.
+    if tensor.datatype == "BOOL" and content.translate(None, b"\0\1"):
+        raise InvalidTensor(f"{tensor.name!r} came with bytes that are neither 0 nor 1, expected BOOL")
+    return np.ndarray(tuple(tensor.shape), dtype, content)
+
+
+def _from_typed(tensor: Tensor) -> NDArray[Any]:
+    field = TYPED_FIELDS.get(tensor.datatype)
+    if field is None:
+        raise InvalidTensor(f"{tensor.name!r} came typed, expected raw contents for {tensor.datatype}")
+    for sent, _ in tensor.contents.ListFields():
+        if sent.name != field:
+            raise InvalidTensor(
+                f"{tensor.name!r} came in {sent.name}, expected {field} for {tensor.datatype}"
+            )
+    values = getattr(tensor.contents, field)
+    size = math.prod(tensor.shape)
+    if len(values) != size:
+        raise InvalidTensor(
+            f"{tensor.name!r} came with {len(values)} values, expected {size} for shape {_text(tensor.shape)}"
+        )
+    try:
+        return np.array(values, dtype=DATATYPES[tensor.datatype]).reshape(tuple(tensor.shape))
+    except OverflowError as error:
+        raise InvalidTensor(
+            f"{tensor.name!r} came with a value beyond {tensor.datatype}: choose a wider datatype"
+        ) from error
+
+
+def _text(shape: Sequence[int]) -> str:
+    return f"[{', '.join(map(str, shape))}]"
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(repr(name) for name in names) or "none"

@@ -1,0 +1,188 @@
+"""The server's life: load, listen, announce, serve, drain, stop."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+import grpc.aio
+from google.protobuf.descriptor import ServiceDescriptor
+from grpc_health.v1 import health, health_pb2
+from grpc_reflection.v1alpha import reflection, reflection_pb2
+
+from serving.batcher import Batcher, BatchLimits
+from serving.errors import AddressError
+from serving.proto.methods import MAX_MESSAGE_BYTES, SERVICE, methods_of
+from serving.repository import load_repository
+from serving.service import InferenceService, ServedModel
+from serving.session import Session
+
+# For answers on their way out once all are made; streams such as health's Watch never end by themselves.
+FLUSH_SECONDS = 1.0
+
+HANDLER_KINDS = {
+    (False, False): grpc.unary_unary_rpc_method_handler,
+    (False, True): grpc.unary_stream_rpc_method_handler,
+    (True, False): grpc.stream_unary_rpc_method_handler,
+    (True, True): grpc.stream_stream_rpc_method_handler,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerOptions:
+    """What `keraport serve` is told.
+
+    Attributes:
+        repository: the folder of published models.
+        model: serve this one alone; None for all.
+        host: to listen on.
+        port: gRPC's; 0 takes any free one.
+        limits: of batches and queues.
+        grace_s: how long accepted requests may still take when the server is told to stop.
+        allow_unverified: serve artifacts without a passing verdict, too.
+    """
+
+    repository: Path
+    model: str | None
+    host: str
+    port: int
+    limits: BatchLimits
+    grace_s: float
+    allow_unverified: bool
+
+
+async def serve_until_stopped(options: ServerOptions) -> None:
+    """Serve until SIGTERM or SIGINT, then drain.
+
+    Raises:
+        RepositoryError: nothing can be served.
+        AddressError: the address is taken or not this machine's.
+    """
+    logging.basicConfig(stream=sys.stderr, format="%(levelname)s: %(message)s")
+    server = grpc.aio.server(
+        options=(
+            ("grpc.so_reuseport", 0),  # else a second server on the port would silently share its requests
+            ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+            ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+        )
+    )
+    port = _listen(server, options.host, options.port)
+    sessions = load_repository(
+        options.repository,
+        model=options.model,
+        allow_unverified=options.allow_unverified,
+        max_rows=options.limits.max_rows,
+    )
+    stop = _stop_signal()
+    async with contextlib.AsyncExitStack() as stack:
+        models = {
+            name: ServedModel(
+                session=session,
+                batcher=await stack.enter_async_context(Batcher(session.run, options.limits)),
+            )
+            for name, session in sessions.items()
+        }
+        service = InferenceService(models, options.limits)
+        health_service = health.aio.HealthServicer()
+        await health_service.set(SERVICE.full_name, health_pb2.HealthCheckResponse.SERVING)
+        server.add_generic_rpc_handlers(_handlers(service, health_service))
+        await server.start()
+        sys.stderr.write(f"{ready_line(sessions, options.host, port)}\n")
+        await stop.wait()
+        await _drain(server, service, health_service, options.grace_s)
+
+
+def ready_line(sessions: Mapping[str, Session], host: str, port: int) -> str:
+    """What is written once requests are taken; scripts wait for it and read the address."""
+    served = ", ".join(f"{session.name} version {session.version}" for session in sessions.values())
+    return f"ready: {served}, gRPC on {_address(host, port)}"
+
+
+async def _drain(
+    server: grpc.aio.Server,
+    service: InferenceService,
+    health_service: health.aio.HealthServicer,
+    grace_s: float,
+) -> None:
+    """Refuse what is new, answer what was accepted, stop."""
+    service.draining = True
+    await health_service.enter_graceful_shutdown()
+    try:
+        await asyncio.wait_for(service.drained(), grace_s)
+    except TimeoutError:
+        logging.getLogger(__name__).warning("requests were cut off after %g s of grace", grace_s)
+    await server.stop(FLUSH_SECONDS)
+
+
+def _stop_signal() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+def _handlers(
+    service: InferenceService, health_service: health.aio.HealthServicer
+) -> tuple[grpc.GenericRpcHandler, ...]:
+    """Handlers of the three services.
+
+    They are generic ones, for grpc.aio starts a task and a wait for every RPC over all registered methods,
+    which the generated `add_…_to_server` functions register.
+    """
+    health_descriptor = health_pb2.DESCRIPTOR.services_by_name["Health"]
+    reflection_descriptor = reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"]
+    names = [each.full_name for each in (SERVICE, health_descriptor, reflection_descriptor)]
+    reflector = reflection.aio.ReflectionServicer(names)
+    return (
+        _generic_handler(SERVICE, service.methods),
+        _generic_handler(health_descriptor, {"Check": health_service.Check, "Watch": health_service.Watch}),
+        _generic_handler(reflection_descriptor, {"ServerReflectionInfo": reflector.ServerReflectionInfo}),
+    )
+
+
+def _generic_handler(
+    service: ServiceDescriptor, answering: Mapping[str, Callable[..., Any]]
+) -> grpc.GenericRpcHandler:
+    handlers = {
+        name: HANDLER_KINDS[method.streams_request, method.streams_response](
+            answering[name],
+            request_deserializer=method.request.FromString,
+            response_serializer=method.response.SerializeToString,
+        )
+        for name, method in methods_of(service).items()
+        if name in answering
+    }
+    return grpc.method_handlers_generic_handler(service.full_name, handlers)
+
+
+def _listen(server: grpc.aio.Server, host: str, port: int) -> int:
+    try:
+        return server.add_insecure_port(_address(host, port))
+    except RuntimeError as error:
+        reason = _why_not(host, port)
+        raise AddressError(
+            f"cannot listen on {_address(host, port)} ({reason}): "
+            "stop what listens there, or give another --port or --host"
+        ) from error
+
+
+def _why_not(host: str, port: int) -> str:
+    """What the operating system says of an address; gRPC's error does not say it."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.bind(address)
+    except OSError as error:
+        return error.strerror or str(error)
+    return "gRPC refuses the address"
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,107 @@
+"""One loaded version of a model: what it takes, what it gives, how it is run."""
+
+import asyncio
+import time
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+
+from export.manifest import DATATYPES, Manifest, TensorInfo
+from export.runner import Answer, Feed
+from serving.errors import ModelRefused
+
+# A hop to a thread and back costs 0.05 to 0.2 ms when the loop is busy, more than a small model's whole run.
+# A run on the loop delays every other request of the process by its length. Up to a millisecond the hop would
+# cost more than it spares; beyond, a second core may decode the next requests meanwhile.
+INLINE_SECONDS = 0.001
+
+
+class Session:
+    """An onnxruntime session with the manifest of the version that it was opened from."""
+
+    def __init__(self, manifest: Manifest, session: ort.InferenceSession) -> None:
+        """Check that the file is what the manifest says.
+
+        Raises:
+            ModelRefused: it has other inputs or outputs, or no free first dimension to batch along.
+        """
+        self.manifest = manifest
+        self._session = session
+        self._output_names = [tensor.name for tensor in manifest.outputs]
+        self._inline_rows = 0
+        for kind, tensors, found in (
+            ("inputs", manifest.inputs, session.get_inputs()),
+            ("outputs", manifest.outputs, session.get_outputs()),
+        ):
+            if {tensor.name for tensor in tensors} != {node.name for node in found}:
+                names = ", ".join(node.name for node in found)
+                raise ModelRefused(f"the file's {kind} are {names}, not the manifest's: export it again")
+            for tensor in tensors:
+                if tensor.shape[:1] != (-1,):
+                    raise ModelRefused(
+                        f"{tensor.name} has no free first dimension to batch along: export the model with one"
+                    )
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.manifest.model
+
+    @property
+    def version(self) -> str:
+        """The version, as the protocol carries it."""
+        return str(self.manifest.version)
+
+    def warm_up(self, max_rows: int) -> None:
+        """Run smallest and largest batches once untimed, then timed, to know which runs are short.
+
+        Args:
+            max_rows: of the largest batch to come.
+
+        Raises:
+            ModelRefused: the model does not run.
+        """
+        try:
+            one, most = (self._measure(rows) for rows in (1, max_rows))
+        except Exception as error:
+            raise ModelRefused(f"its first run failed: {str(error).splitlines()[0]}") from error
+        if one > INLINE_SECONDS:
+            return
+        # Between the two measurements time is taken to grow in proportion to the rows.
+        share = 1.0 if most <= INLINE_SECONDS else (INLINE_SECONDS - one) / (most - one)
+        self._inline_rows = 1 + int(share * (max_rows - 1))
+
+    def runs_inline(self, rows: int) -> bool:
+        """Whether a batch of so many rows is short enough to run on the event loop."""
+        return rows <= self._inline_rows
+
+    async def run(self, feed: Feed) -> Answer:
+        """Run a batch: a short one here and now, a long one in a thread.
+
+        Args:
+            feed: input name to array, the first dimension counts rows, as `codec.check_feed` wants them.
+
+        Returns:
+            Output name to array, in the manifest's order.
+        """
+        if self.runs_inline(len(next(iter(feed.values())))):
+            return self._run(feed)
+        return await asyncio.to_thread(self._run, feed)
+
+    def _run(self, feed: Feed) -> Answer:
+        values: list[Any] = self._session.run(self._output_names, feed)
+        return dict(zip(self._output_names, values, strict=True))
+
+    def _measure(self, rows: int) -> float:
+        feed = {tensor.name: _zeros(tensor, rows) for tensor in self.manifest.inputs}
+        self._run(feed)
+        started = time.perf_counter()
+        self._run(feed)
+        return time.perf_counter() - started
+
+
+def _zeros(tensor: TensorInfo, rows: int) -> np.ndarray[Any, Any]:
+    # One is the only size that any other free dimension can be trusted to take.
+    shape = (rows, *(1 if size == -1 else size for size in tensor.shape[1:]))
+    return np.zeros(shape, DATATYPES[tensor.datatype])
