@@ -83,10 +83,13 @@ RECIPES: dict[str, Recipe] = {
             name="default",
             epochs=6,
             batch_size=128,
-            learning_rate=0.003,
+            learning_rate=0.008,
             cosine_schedule=True,
             warmup=0.15,
-            shift=1.0,
+            dropout=0.1,
+            shift=1.5,
+            rotation=8.0,
+            zoom=0.08,
         ),
     )
 }

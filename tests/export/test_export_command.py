@@ -1,0 +1,210 @@
+"""`keraport export` and `keraport parity` as their users run them."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+
+from training.datasets import load_dataset
+
+
+def answer(result):
+    return json.loads(result.stdout)
+
+
+def verdicts(artifacts):
+    return {artifact["format"]: artifact["verdict"] for artifact in artifacts}
+
+
+@pytest.fixture(scope="module")
+def few_samples(tmp_path_factory):
+    """The first 1,000 test images of MNIST, without training samples."""
+    path = tmp_path_factory.mktemp("data") / "few.npz"
+    test = load_dataset("mnist").test
+    np.savez(path, x_test=test.x[:1000], y_test=test.y[:1000])
+    return path
+
+
+@pytest.fixture(scope="module")
+def own_model(tmp_path_factory):
+    """A model of a user's own, on features of her own: the folder of `own.keras` and `own.npz`."""
+    folder = tmp_path_factory.mktemp("own")
+    generator = np.random.default_rng(0)
+    centres = generator.normal(0, 4, (3, 8))
+    labels = generator.integers(0, 3, 4000)
+    samples = (centres[labels] + generator.normal(0, 1, (4000, 8))).astype(np.float32)
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.Input((8,), name="features"),
+            keras.layers.Dense(16, "relu"),
+            keras.layers.Dense(3, "softmax", name="species"),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(samples, labels, epochs=3, verbose=0)
+    model.save(folder / "own.keras")
+    np.savez(
+        folder / "own.npz",
+        x_train=samples[:1000],
+        y_train=labels[:1000],
+        x_test=samples[1000:],
+        y_test=labels[1000:],
+    )
+    return folder
+
+
+@pytest.mark.usefixtures("published")
+def test_parity_of_a_published_version_passes_again(keraport, workplace):
+    result = keraport("parity", "--json", cwd=workplace)
+    assert result.returncode == 0, result.stderr
+    assert answer(result)["verdict"] == "pass"
+    assert set(verdicts(answer(result)["artifacts"]).values()) == {"pass"}
+
+
+def test_parity_with_another_model_fails(keraport, workplace, published, tmp_path):
+    other = tmp_path / "other"
+    trained = keraport(
+        "train", "--recipe", "notebook", "--epochs", 1, "--out", other, "--data", small_mnist(tmp_path)
+    )
+    assert trained.returncode == 0, trained.stderr
+    result = keraport("parity", published / "model.onnx", "--reference", other, "--json", cwd=workplace)
+    assert result.returncode == 1
+    assert "is over" in answer(result)["artifacts"][0]["reason"]
+
+
+def small_mnist(folder):
+    mnist = load_dataset("mnist")
+    np.savez(
+        folder / "small.npz",
+        x_train=mnist.train.x[:1000],
+        y_train=mnist.train.y[:1000],
+        x_test=mnist.test.x[:100],
+        y_test=mnist.test.y[:100],
+    )
+    return folder / "small.npz"
+
+
+def test_too_few_samples_are_inconclusive_and_shipped(keraport, run_directory, few_samples, tmp_path):
+    result = keraport("export", run_directory, "--data", few_samples, "--json", "--repository", tmp_path)
+    assert result.returncode == 3, result.stderr
+    outcome = answer(result)
+    assert verdicts(outcome["artifacts"]) == {
+        "saved_model": "pass",
+        "onnx": "pass",
+        "tflite": "pass",
+        "tflite-fp16": "inconclusive",
+        "tflite-dynamic": "inconclusive",
+        "tflite-int8": "refused",
+    }
+    version = tmp_path / "few" / "1"
+    assert (version / "model.dynamic.tflite").exists()
+    assert not (version / "model.int8.tflite").exists()
+
+
+def test_a_required_format_that_is_refused_publishes_nothing(keraport, run_directory, few_samples, tmp_path):
+    result = keraport(
+        "export",
+        run_directory,
+        "--data",
+        few_samples,
+        "--formats",
+        "tflite-int8",
+        "--repository",
+        tmp_path / "models",
+    )
+    assert result.returncode == 1
+    assert "nothing published" in result.stdout
+    assert "needs training samples" in result.stdout
+    assert list((tmp_path / "models").iterdir()) == []
+
+
+def test_a_model_of_ones_own_keeps_its_names(keraport, own_model, tmp_path):
+    result = keraport(
+        "export", own_model / "own.keras", "--data", own_model / "own.npz", "--repository", tmp_path, "--json"
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    manifest = answer(result)["manifest"]
+    assert (manifest["model"], manifest["inputs"][0]["name"]) == ("own", "features")
+    assert [(tensor["name"], tensor["meaning"]) for tensor in manifest["outputs"]] == [
+        ("species", "probabilities")
+    ]
+    assert set(verdicts(manifest["artifacts"]).values()) == {"pass"}
+
+
+def test_a_bare_checkpoint_needs_data(keraport, own_model):
+    result = keraport("export", own_model / "own.keras")
+    assert result.returncode == 2
+    assert "add --data" in result.stderr
+
+
+def test_data_that_do_not_fit_the_model_are_refused(keraport, own_model, tmp_path):
+    result = keraport(
+        "export", own_model / "own.keras", "--data", "mnist", "--repository", tmp_path / "models"
+    )
+    assert result.returncode == 2
+    assert "takes float32 of shape (8,)" in result.stderr
+    assert list((tmp_path / "models").iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 no zip", b"\x89HDF\r\n"])
+def test_a_file_that_is_no_model_is_one_line(keraport, tmp_path, content):
+    (tmp_path / "bad.keras").write_bytes(content)
+    result = keraport(
+        "export", tmp_path / "bad.keras", "--data", "mnist", "--repository", tmp_path / "models"
+    )
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[-1].startswith("error: ")
+    assert "Traceback" not in result.stderr
+    assert not list((tmp_path / "models").rglob("*"))
+
+
+def test_code_in_a_model_file_is_not_run(keraport, own_model, tmp_path):
+    model = keras.Sequential([keras.Input((8,)), keras.layers.Lambda(lambda x: x)])
+    model.save(tmp_path / "lambda.keras")
+    result = keraport(
+        "export", tmp_path / "lambda.keras", "--data", own_model / "own.npz", "--repository", tmp_path / "m"
+    )
+    assert result.returncode == 2
+    assert "cannot be loaded safely" in result.stderr
+
+
+def test_a_changed_checkpoint_is_noticed(keraport, run_directory, tmp_path):
+    copy = tmp_path / "run"
+    copy.mkdir()
+    for path in run_directory.iterdir():
+        (copy / path.name).write_bytes(path.read_bytes())
+    with (copy / "best.keras").open("ab") as stream:
+        stream.write(b"\0")
+    result = keraport("export", copy, "--repository", tmp_path / "models")
+    assert result.returncode == 2
+    assert "is not the checkpoint" in result.stderr
+
+
+def test_ctrl_c_leaves_no_half_version(run_directory, tmp_path):
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "keraport",
+            "export",
+            str(run_directory),
+            "--repository",
+            str(tmp_path / "models"),
+        ],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for line in process.stderr:
+        if "running onnx" in line:
+            break
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert list((tmp_path / "models").iterdir()) == []
