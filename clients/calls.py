@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import grpc
+import grpc.aio
 from google.protobuf.message import Message
 
 from clients import errors

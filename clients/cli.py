@@ -35,7 +35,11 @@ def predict(
     if as_json:
         typer.echo(msgspec.json.encode(result))
         return
-    width = max(len(prediction.source) for prediction in result.predictions)
-    for prediction in result.predictions:
-        note = "  (inverted: dark on light)" if prediction.inverted else ""
-        typer.echo(f"{prediction.source:<{width}}  {prediction.label}  {prediction.probability:.1%}{note}")
+    sources = [
+        prediction.file if prediction.sample is None else f"{prediction.file}[{prediction.sample}]"
+        for prediction in result.predictions
+    ]
+    width = max(map(len, sources))
+    for source, prediction in zip(sources, result.predictions, strict=True):
+        note = "  (inverted)" if prediction.inverted else ""
+        typer.echo(f"{source:<{width}}  {prediction.label}  {prediction.probability:.1%}{note}")

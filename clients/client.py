@@ -134,7 +134,7 @@ class AsyncClient:
         timeout_s: float = DEFAULT_TIMEOUT_S,
         id: str = "",  # noqa: A002  (the protocol's name)
     ) -> InferResult:
-        """Run a model; the arguments are `Client.infer`'s. Cancelling frees its place in the server's queue."""
+        """Run a model, with `Client.infer`'s arguments; cancelling frees its place in the server's queue."""
         call = calls.infer(model, inputs, outputs=outputs, version=version, request_id=id)
         return await self._send(call, timeout_s)
 

@@ -1,0 +1,91 @@
+"""Samples from .npy and .npz files."""
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib.npyio import NpzFile
+from numpy.typing import NDArray
+
+from clients.calls import TensorSpec
+from clients.errors import InputError
+from export.manifest import DATATYPES
+
+# A class and its probability a line: beyond this many nobody reads them, and answers should not pile up.
+MAX_SAMPLES = 10_000
+# What an array may take unpacked, so that a small .npz cannot fill the memory.
+MAX_BYTES = 1 << 30
+
+
+def load_samples(path: Path, spec: TensorSpec) -> NDArray[Any]:
+    """Read samples for one input.
+
+    Args:
+        path: a .npy file, or an .npz with the array under the input's name, alone, or as `x_test`.
+        spec: the model's input; the file may hold one sample without the first dimension, and may leave out
+            a last dimension of one channel.
+
+    Returns:
+        An array in the input's dtype and shape, the first dimension counts samples.
+
+    Raises:
+        InputError: the file holds no such array, or too large a one.
+    """
+    try:
+        array = _read(path, spec.name)
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist: give the path of a picture or array") from error
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} is no array file that numpy reads without pickle: save it anew") from error
+    samples = _cast(_shaped(array, path, spec), path, spec)
+    if not 1 <= len(samples) <= MAX_SAMPLES:
+        raise InputError(f"{path} holds {len(samples):,} samples: give 1 to {MAX_SAMPLES:,}")
+    return samples
+
+
+def _read(path: Path, name: str) -> NDArray[Any]:
+    # A .npy is mapped, not read: only the samples that are sent need memory.
+    found = np.load(path, mmap_mode="r", allow_pickle=False)
+    if not isinstance(found, NpzFile):
+        return np.asarray(found)
+    with found:
+        key = _choose(found, path, name)
+        assert found.zip is not None  # noqa: S101  (it is open)
+        size = next(info.file_size for info in found.zip.infolist() if info.filename in (key, f"{key}.npy"))
+        if size > MAX_BYTES:
+            raise InputError(f"{path}: {key} takes {size:,} bytes, over {MAX_BYTES:,}: send it in parts")
+        return np.asarray(found[key])
+
+
+def _choose(archive: NpzFile, path: Path, name: str) -> str:
+    if name in archive.files:
+        return name
+    if len(archive.files) == 1:
+        return archive.files[0]
+    if "x_test" in archive.files:
+        return "x_test"
+    known = ", ".join(archive.files) or "nothing"
+    raise InputError(f"{path} holds {known}: name the array for the model {name!r}")
+
+
+def _shaped(array: NDArray[Any], path: Path, spec: TensorSpec) -> NDArray[Any]:
+    for candidate in (array, array[None]):
+        for shaped in (candidate, candidate[..., None]):
+            if len(shaped.shape) == len(spec.shape) and all(
+                want in (-1, size) for size, want in zip(shaped.shape, spec.shape, strict=True)
+            ):
+                return shaped
+    raise InputError(
+        f"{path} holds an array of shape {list(array.shape)}, the model takes {list(spec.shape)}"
+    )
+
+
+def _cast(array: NDArray[Any], path: Path, spec: TensorSpec) -> NDArray[Any]:
+    if spec.datatype not in DATATYPES:
+        raise InputError(f"the model's input {spec.name} is {spec.datatype}: use another client")
+    wanted = DATATYPES[spec.datatype]
+    both_float = array.dtype.kind == "f" and wanted.kind == "f"
+    if not both_float and not np.can_cast(array.dtype, wanted, "safe"):
+        raise InputError(f"{path} holds {array.dtype}, the model takes {spec.datatype}: convert it first")
+    return array.astype(wanted, copy=False)
