@@ -1,0 +1,72 @@
+"""The main job from end to end: train, export, serve, predict, stop; real data, real processes."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from clients import Client
+from training.datasets import load_dataset
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def server(workplace, published):
+    """A server process on the published model, and its address; it is ended by its id."""
+    assert published.is_dir()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "keraport", "serve", "--port", "0"],
+        cwd=workplace,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        ready = process.stderr.readline()
+        yield process, re.search(r"gRPC on (\S+)", ready).group(1)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_what_is_served_is_what_was_trained(server, run_directory, keraport):
+    process, address = server
+    mnist = load_dataset("mnist")
+    with Client(address) as client:
+        answers = [
+            client.infer("mnist", {"image": mnist.test.x[start : start + 50]})
+            for start in range(0, 10_000, 50)
+        ]
+    predicted = np.concatenate([answer.outputs["logits"].argmax(axis=1) for answer in answers])
+    trained = json.loads((run_directory / "run.json").read_text())
+    assert int((predicted == mnist.test.y).sum()) == trained["test"]["correct"]
+
+    samples = sorted((ROOT / "data" / "samples").glob("*.png"))
+    result = keraport("predict", *samples, "--url", address, "--json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)
+
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=30) == 0
+    with pytest.raises(ProcessLookupError):
+        os.kill(process.pid, 0)
+
+
+def test_a_served_file_that_was_changed_is_refused(keraport, workplace, published, tmp_path):
+    copy = tmp_path / "models" / "mnist" / "1"
+    copy.mkdir(parents=True)
+    for path in published.glob("m*"):
+        (copy / path.name).write_bytes(path.read_bytes())
+    content = bytearray((copy / "model.onnx").read_bytes())
+    content[len(content) // 2] ^= 1
+    (copy / "model.onnx").write_bytes(content)
+    result = keraport("serve", "--repository", tmp_path / "models", "--port", 0, cwd=workplace, timeout=60)
+    assert result.returncode == 2
+    assert "was changed after it was published" in result.stderr
