@@ -1,4 +1,4 @@
-"""Train `notebook` and `default` in turn on the same machine, and compare accuracy and whole-process wall time.
+"""Train `notebook` and `default` in turn on one machine; compare accuracy and whole-process wall time.
 
 python benchmarks/training.py [--seeds 0 1 2] prints one row a run, and the means.
 """
