@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import os
+import signal
 import sys
 import traceback
 from typing import Annotated
@@ -49,8 +50,8 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def root(
     *,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,  # noqa: ARG001  (read by main)
-    version: Annotated[  # noqa: ARG001  (its callback does the work)
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
@@ -66,6 +67,7 @@ app.command()(predict)
 
 def main() -> None:
     """Run the command line; every error becomes one line on stderr and an exit code."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: commands clean up, exit 130
     # TensorFlow reads these when it is imported: Keras's backend, and silence about its own start-up.
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -186,7 +186,8 @@ def test_a_changed_checkpoint_is_noticed(keraport, run_directory, tmp_path):
     assert "is not the checkpoint" in result.stderr
 
 
-def test_ctrl_c_leaves_no_half_version(run_directory, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_no_half_version(run_directory, tmp_path, number):
     process = subprocess.Popen(
         [
             sys.executable,
@@ -204,7 +205,7 @@ def test_ctrl_c_leaves_no_half_version(run_directory, tmp_path):
         if "running onnx" in line:
             break
     time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     process.communicate(timeout=60)
     assert process.returncode == 130
     assert list((tmp_path / "models").iterdir()) == []

@@ -78,7 +78,8 @@ def test_bad_input_is_one_line_with_the_mend(keraport, tmp_path, arguments, mess
     assert list(tmp_path.iterdir()) == []
 
 
-def test_ctrl_c_keeps_the_best_and_marks_the_run(tiny, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_keeps_the_best_and_marks_the_run(tiny, tmp_path, number):
     process = subprocess.Popen(
         [
             sys.executable,
@@ -98,7 +99,7 @@ def test_ctrl_c_keeps_the_best_and_marks_the_run(tiny, tmp_path):
     for line in process.stderr:
         if line.startswith("epoch"):
             break
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     process.communicate(timeout=60)
     assert process.returncode == 130
     record = read_record(tmp_path / "run")
