@@ -26,6 +26,8 @@ CHANNEL_OPTIONS = (
 
 ERRORS: dict[grpc.StatusCode, type[ClientError]] = {
     grpc.StatusCode.UNAVAILABLE: errors.ServerUnavailable,
+    # Nobody here cancelled, for that raises no RpcError: the server was shut down under the request.
+    grpc.StatusCode.CANCELLED: errors.ServerUnavailable,
     grpc.StatusCode.NOT_FOUND: errors.ModelNotFound,
     grpc.StatusCode.INVALID_ARGUMENT: errors.InvalidRequest,
     grpc.StatusCode.RESOURCE_EXHAUSTED: errors.Overloaded,

@@ -161,9 +161,10 @@ class Batcher:
 
     def _delay(self) -> float:
         """Seconds that the oldest item may still wait for others."""
-        if sum(item.rows for item in self._queue) >= self._limits.max_rows:
+        left = self._queue[0].arrived + self._limits.max_delay_ms / 1000 - self._clock.time()
+        if left <= 0 or sum(item.rows for item in self._queue) >= self._limits.max_rows:
             return 0.0
-        return self._queue[0].arrived + self._limits.max_delay_ms / 1000 - self._clock.time()
+        return left
 
     def _form(self) -> list[_Item]:
         """Take the next batch from the queue, in order of arrival; the oldest item says of which shapes."""

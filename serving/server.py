@@ -24,6 +24,10 @@ from serving.repository import load_repository
 from serving.service import InferenceService, ServedModel
 from serving.session import Session
 
+# Between the last answer and the end: clients that ask again at once read a clean UNAVAILABLE from the
+# service, where gRPC would answer a request that meets its shutdown with CANCELLED.
+SETTLE_SECONDS = 0.1
+
 # For answers on their way out once all are made; streams such as health's Watch never end by themselves.
 FLUSH_SECONDS = 1.0
 
@@ -116,6 +120,7 @@ async def _drain(
     await health_service.enter_graceful_shutdown()
     try:
         await asyncio.wait_for(service.drained(), grace_s)
+        await asyncio.sleep(SETTLE_SECONDS)
     except TimeoutError:
         logging.getLogger(__name__).warning("requests were cut off after %g s of grace", grace_s)
     await server.stop(FLUSH_SECONDS)

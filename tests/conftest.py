@@ -1,13 +1,35 @@
-"""What several folders of tests share: the command line, one real run, one real published version."""
+"""What several folders of tests share: the command line, one real run and version of it, servers."""
 
 import json
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from export.formats import Format
+from export.manifest import (
+    SCHEMA_VERSION,
+    Artifact,
+    Binding,
+    DataInfo,
+    Manifest,
+    Source,
+    TensorInfo,
+    content_sha256,
+    write_manifest,
+)
+from export.sessions import SessionSettings
+from export.verdict import Verdict
 
 # Before anything imports TensorFlow.
 os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -59,3 +81,170 @@ def published(keraport: Keraport, workplace: Path, run_directory: Path) -> Path:
     assert result.returncode == 0, result.stdout + result.stderr
     assert json.loads(result.stdout)["manifest"]["version"] == 1
     return workplace / "models" / "mnist" / "1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningServer:
+    """A `keraport serve` process that has said that it is ready."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    log: Path
+
+
+StartServer = Callable[..., RunningServer]
+
+
+@pytest.fixture(scope="session")
+def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer]:
+    """Start `keraport serve` on a free port and wait until it is ready; all are ended after the tests."""
+    processes = []
+
+    def start(repository: Path, *arguments: object, wait_s: float = 60) -> RunningServer:
+        log = tmp_path_factory.mktemp("server") / "stderr"
+        with log.open("wb") as stderr:
+            command = [sys.executable, "-m", "keraport", "serve", "--port", "0", "--repository", repository]
+            process = subprocess.Popen(
+                [*command, *map(str, arguments)],
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                stderr=stderr,
+            )
+        processes.append(process)
+        deadline = time.monotonic() + wait_s
+        while not (ready := re.search(r"^ready.*gRPC on (\S+)", log.read_text(), re.MULTILINE)):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.02)
+        return RunningServer(process=process, url=ready[1], log=log)
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+class Classifier:
+    """A real ONNX model without training: UINT8 `image` [-1, 28, 28, 1] to `logits`, `probabilities`."""
+
+    def __init__(self) -> None:
+        self._weights = np.random.default_rng(5).normal(0, 0.001, (784, 10)).astype(np.float32)
+
+    def expected(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """What the model answers, computed by numpy."""
+        logits = images.reshape(-1, 784).astype(np.float32) @ self._weights
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return {"logits": logits, "probabilities": powers / powers.sum(axis=1, keepdims=True)}
+
+    def onnx(self, *, idle_turns: int = 0) -> bytes:
+        """The file; every idle turn adds zero to the logits, to make a run as long as a test needs."""
+        images = helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", 28, 28, 1])
+        outputs = [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 10])
+            for name in ("logits", "probabilities")
+        ]
+        nodes = [
+            helper.make_node("Cast", ["image"], ["cast"], to=TensorProto.FLOAT),
+            helper.make_node("Flatten", ["cast"], ["flat"]),
+            helper.make_node("MatMul", ["flat", "weights"], ["product"]),
+            helper.make_node("Loop", ["turns", "", "product"], ["logits"], body=_idle_body()),
+            helper.make_node("Softmax", ["logits"], ["probabilities"]),
+        ]
+        constants = [
+            numpy_helper.from_array(self._weights, "weights"),
+            numpy_helper.from_array(np.array(idle_turns), "turns"),
+        ]
+        graph = helper.make_graph(nodes, "classifier", [images], outputs, constants)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+        onnx.checker.check_model(model)
+        return model.SerializeToString()
+
+
+def _idle_body() -> onnx.GraphProto:
+    value = helper.make_tensor_value_info
+    return helper.make_graph(
+        [
+            helper.make_node("Identity", ["go_on"], ["go_on_still"]),
+            helper.make_node("Add", ["logits_in", "zero"], ["logits_out"]),
+        ],
+        "idle_turn",
+        [
+            value("turn", TensorProto.INT64, []),
+            value("go_on", TensorProto.BOOL, []),
+            value("logits_in", TensorProto.FLOAT, None),
+        ],
+        [value("go_on_still", TensorProto.BOOL, []), value("logits_out", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(np.zeros(10, np.float32), "zero")],
+    )
+
+
+@pytest.fixture(scope="session")
+def classifier() -> Classifier:
+    return Classifier()
+
+
+PublishClassifier = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def publish_classifier(classifier: Classifier) -> PublishClassifier:
+    """Publish a version of the classifier; keywords change its artifact's row in the manifest."""
+
+    def publish(
+        repository: Path, model: str = "digits", version: int = 1, *, idle_turns: int = 0, **changes: object
+    ) -> Path:
+        folder = repository / model / str(version)
+        folder.mkdir(parents=True)
+        path = folder / "model.onnx"
+        path.write_bytes(classifier.onnx(idle_turns=idle_turns))
+        digest = content_sha256(path)
+        artifact = Artifact(
+            format=Format.ONNX,
+            precision="fp32",
+            path=path.name,
+            bytes=path.stat().st_size,
+            sha256=digest,
+            verdict=Verdict.PASS,
+            reason="computed by numpy alike",
+            binding=Binding(artifact_sha256=digest, reference_sha256="0" * 64, data_sha256="0" * 64),
+            session=SessionSettings(),
+        )
+        tensor = partial(TensorInfo, datatype="FP32", shape=(-1, 10))
+        manifest = Manifest(
+            schema_version=SCHEMA_VERSION,
+            model=model,
+            version=version,
+            created="2026-01-01T00:00:00Z",
+            source=Source(checkpoint_sha256="0" * 64, run=None),
+            dataset=DataInfo(name="none", sha256="0" * 64, samples=0),
+            inputs=(TensorInfo(name="image", datatype="UINT8", shape=(-1, 28, 28, 1), meaning="pixels"),),
+            outputs=(
+                tensor(name="logits", meaning="logits"),
+                tensor(name="probabilities", meaning="probabilities"),
+            ),
+            labels=tuple("abcdefghij"),
+            artifacts=(replace(artifact, **changes),),
+            packages={},
+            cpu_flags=(),
+        )
+        write_manifest(manifest, folder)
+        return folder
+
+    return publish
+
+
+@pytest.fixture(scope="session")
+def digits_server(
+    tmp_path_factory: pytest.TempPathFactory,
+    publish_classifier: PublishClassifier,
+    start_server: StartServer,
+) -> RunningServer:
+    """One server of the classifier, version 1 of `digits`, for all tests that only ask it."""
+    repository = tmp_path_factory.mktemp("digits")
+    publish_classifier(repository)
+    return start_server(repository)
+
+
+@pytest.fixture
+def images() -> np.ndarray:
+    """Five pictures, all different."""
+    return np.random.default_rng(0).integers(0, 256, (5, 28, 28, 1)).astype(np.uint8)

@@ -1,0 +1,111 @@
+"""A batcher that tests step by hand."""
+
+import asyncio
+import contextlib
+
+import numpy as np
+import pytest
+
+from serving.batcher import Batcher, BatchLimits
+
+
+class HandClock:
+    """Time moves when the test says so."""
+
+    def __init__(self):
+        self.now = 0.0
+        self.timers = []
+
+    def time(self):
+        return self.now
+
+    def call_later(self, delay, callback):
+        timer = HandTimer(self, self.now + delay, callback)
+        self.timers.append(timer)
+        return timer
+
+    def advance(self, seconds):
+        self.now += seconds
+        for timer in [timer for timer in self.timers if timer.due <= self.now]:
+            timer.cancel()
+            timer.callback()
+
+
+class HandTimer:
+    def __init__(self, clock, due, callback):
+        self.clock, self.due, self.callback = clock, due, callback
+
+    def cancel(self):
+        with contextlib.suppress(ValueError):
+            self.clock.timers.remove(self)
+
+
+class GatedModel:
+    """Answers each row with its negative, a batch at a time, when the test opens the gate."""
+
+    def __init__(self):
+        self.batches = []
+        self._gates = []
+
+    async def run(self, feed):
+        rows = feed["x"]
+        self.batches.append(rows[:, 0].tolist())
+        gate = asyncio.get_running_loop().create_future()
+        self._gates.append(gate)
+        await gate
+        if (rows < 0).any():
+            raise ValueError("a negative row")
+        return {"y": -rows}
+
+    @property
+    def running(self):
+        return bool(self._gates)
+
+    async def open(self):
+        """Let the running batch end, and everything that follows from it happen."""
+        self._gates.pop(0).set_result(None)
+        await settle()
+
+
+async def settle():
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+class Bench:
+    """A batcher, its model and its clock."""
+
+    def __init__(self, batcher, model, clock):
+        self.batcher, self.model, self.clock = batcher, model, clock
+
+    async def submit(self, *values, width=1, deadline=None):
+        """Submit one item, a row for each value, and let it arrive."""
+        feed = {"x": np.tile(np.array(values, np.float32)[:, None], (1, width))}
+        task = asyncio.create_task(self.batcher.submit(feed, deadline))
+        await settle()
+        return task
+
+    async def cancel(self, task):
+        task.cancel()
+        await settle()
+        assert task.cancelled()
+
+    async def advance(self, seconds):
+        self.clock.advance(seconds)
+        await settle()
+
+    async def open(self):
+        await self.model.open()
+
+
+@pytest.fixture
+async def bench_of():
+    """Make a bench with limits."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def make(**limits):
+            model, clock = GatedModel(), HandClock()
+            batcher = await stack.enter_async_context(Batcher(model.run, BatchLimits(**limits), clock))
+            return Bench(batcher, model, clock)
+
+        yield make

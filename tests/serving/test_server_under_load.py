@@ -1,0 +1,134 @@
+"""Full queues, deadlines, cancellation and stopping, on a model whose run takes tens of milliseconds."""
+
+import asyncio
+import itertools
+import signal
+import time
+
+import numpy as np
+import pytest
+from grpc import StatusCode, aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from clients import AsyncClient, DeadlineExceeded, Overloaded, ServerUnavailable
+
+SLOW_TURNS = 100_000
+
+
+@pytest.fixture
+def slow_server(tmp_path, publish_classifier, start_server):
+    publish_classifier(tmp_path, idle_turns=SLOW_TURNS)
+
+    def start(*arguments):
+        return start_server(tmp_path, *arguments)
+
+    return start
+
+
+def one(value):
+    return {"image": np.full((1, 28, 28, 1), value, np.uint8)}
+
+
+async def test_a_full_queue_sheds_and_recovers(slow_server, classifier):
+    server = slow_server("--max-queue", 2, "--max-batch", 1)
+    async with AsyncClient(server.url) as client:
+        results = await asyncio.gather(
+            *(client.infer("digits", one(value)) for value in range(12)), return_exceptions=True
+        )
+        shed = [result for result in results if isinstance(result, Overloaded)]
+        assert 1 <= len(shed) <= 10
+        assert "requests wait already" in str(shed[0])
+        for value, result in enumerate(results):
+            if result not in shed:
+                expected = classifier.expected(one(value)["image"])["logits"]
+                np.testing.assert_allclose(result.outputs["logits"], expected, atol=1e-4)
+        assert (await client.infer("digits", one(1))).version == "1"
+
+
+async def test_deadlines_hold_in_the_queue_and_neighbours_are_answered(slow_server):
+    server = slow_server("--max-batch", 1)
+    async with AsyncClient(server.url) as client:
+        await client.ready()
+        busy = [asyncio.create_task(client.infer("digits", one(value))) for value in range(3)]
+        await asyncio.sleep(0.05)
+        started = time.monotonic()
+        with pytest.raises(DeadlineExceeded):
+            await client.infer("digits", one(9), timeout_s=0.05)
+        assert time.monotonic() - started < 1
+        assert [result.version for result in await asyncio.gather(*busy)] == ["1"] * 3
+
+
+async def test_a_cancelled_request_harms_no_other(slow_server, classifier):
+    server = slow_server()
+    async with AsyncClient(server.url) as client:
+        tasks = [asyncio.create_task(client.infer("digits", one(value))) for value in range(8)]
+        await asyncio.sleep(0.05)
+        for task in tasks[::2]:
+            task.cancel()
+        for value, task in list(enumerate(tasks))[1::2]:
+            expected = classifier.expected(one(value)["image"])["logits"]
+            np.testing.assert_allclose((await task).outputs["logits"], expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_stopping_under_load_answers_whatever_was_accepted(slow_server, number):
+    server = slow_server()
+    outcomes = []
+
+    async def ask_until_refused(client):
+        for _ in itertools.count():
+            try:
+                await client.infer("digits", one(1))
+                outcomes.append("answered")
+            except ServerUnavailable as error:
+                outcomes.append(str(error))
+                return
+
+    async with AsyncClient(server.url) as client:
+        askers = [asyncio.create_task(ask_until_refused(client)) for _ in range(16)]
+        await asyncio.sleep(0.5)
+        server.process.send_signal(number)
+        await asyncio.gather(*askers)
+    assert await asyncio.to_thread(server.process.wait, 20) == 0
+    # Nobody was cut off: each asker was answered, until the server or, then, its absence refused it.
+    assert outcomes.count("answered") >= 16
+    refusals = [outcome for outcome in outcomes if outcome != "answered"]
+    assert len(refusals) == 16
+    assert not any("Socket closed" in refusal or "Stream removed" in refusal for refusal in refusals)
+
+
+async def test_while_it_drains_it_says_so_and_still_answers(slow_server):
+    server = slow_server()
+    async with AsyncClient(server.url) as client, aio.insecure_channel(server.url) as channel:
+        health = health_pb2_grpc.HealthStub(channel)
+        watch = health.Watch(health_pb2.HealthCheckRequest())
+        assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
+        accepted = asyncio.create_task(client.infer("digits", one(1)))
+        await asyncio.sleep(0.05)
+        server.process.send_signal(signal.SIGTERM)
+        assert (await watch.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        assert not await client.ready()
+        with pytest.raises(ServerUnavailable, match="the server is stopping"):
+            await client.infer("digits", one(2))
+        assert (await accepted).version == "1"
+    assert await asyncio.to_thread(server.process.wait, 20) == 0
+
+
+async def test_grace_ends(slow_server):
+    server = slow_server("--grace-s", 0)
+    async with AsyncClient(server.url) as client:
+        accepted = [asyncio.create_task(client.infer("digits", one(1))) for _ in range(64)]
+        await asyncio.sleep(0.05)
+        server.process.send_signal(signal.SIGTERM)
+        await asyncio.wait(accepted)
+    assert await asyncio.to_thread(server.process.wait, 20) == 0
+    assert "cut off after 0 s of grace" in server.log.read_text()
+
+
+def test_overload_carries_a_retry_hint():
+    from serving.service import RETRY_HINT, STATUS
+
+    assert RETRY_HINT[0][0] == "grpc-retry-pushback-ms"
+    assert [error.__name__ for error, code in STATUS.items() if code is StatusCode.RESOURCE_EXHAUSTED] == [
+        "QueueFull"
+    ]
