@@ -45,17 +45,17 @@ def load_samples(path: Path, spec: TensorSpec) -> NDArray[Any]:
 
 
 def _read(path: Path, name: str) -> NDArray[Any]:
-    # A .npy is mapped, not read: only the samples that are sent need memory.
-    found = np.load(path, mmap_mode="r", allow_pickle=False)
-    if not isinstance(found, NpzFile):
-        return np.asarray(found)
-    with found:
-        key = _choose(found, path, name)
-        assert found.zip is not None  # noqa: S101  (it is open)
-        size = next(info.file_size for info in found.zip.infolist() if info.filename in (key, f"{key}.npy"))
+    if path.suffix.lower() == ".npy":
+        return np.lib.format.open_memmap(path, mode="r")  # only the samples that are sent need memory
+    with path.open("rb") as stream:
+        archive = np.load(stream, allow_pickle=False)
+        if not isinstance(archive, NpzFile) or archive.zip is None:
+            raise ValueError("no archive")
+        key = _choose(archive, path, name)
+        size = next(info.file_size for info in archive.zip.infolist() if info.filename in (key, f"{key}.npy"))
         if size > MAX_BYTES:
             raise InputError(f"{path}: {key} takes {size:,} bytes, over {MAX_BYTES:,}: send it in parts")
-        return np.asarray(found[key])
+        return np.asarray(archive[key])
 
 
 def _choose(archive: NpzFile, path: Path, name: str) -> str:

@@ -165,7 +165,8 @@ def client_error(error: grpc.RpcError, url: str) -> ClientError:
     kind = ERRORS.get(code, ServerFault)
     if kind is errors.ServerUnavailable:
         return kind(
-            f"no server answers at {url} ({details}): start one with `keraport serve`, or check the address"
+            f"the server at {url} is unavailable ({details}): start one with `keraport serve`, "
+            "or check the address"
         )
     if kind is ServerFault:
         return kind(f"the server at {url} failed: {code.name}, {details}")

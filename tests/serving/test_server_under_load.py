@@ -12,7 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from clients import AsyncClient, DeadlineExceeded, Overloaded, ServerUnavailable
 
-SLOW_TURNS = 100_000
+SLOW_TURNS = 40_000
 
 
 @pytest.fixture

@@ -1,0 +1,70 @@
+"""Array files become samples; what does not fit becomes one line."""
+
+import numpy as np
+import pytest
+
+from clients import arrays
+from clients.arrays import load_samples
+from clients.calls import TensorSpec
+from clients.errors import InputError
+
+FEATURES = TensorSpec(name="features", datatype="FP32", shape=(-1, 4))
+
+
+@pytest.mark.parametrize("shape", [(3, 28, 28, 1), (3, 28, 28), (28, 28, 1), (28, 28)])
+def test_one_or_many_with_or_without_a_channel(tmp_path, grey, shape):
+    array = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    np.save(tmp_path / "x.npy", array)
+    samples = load_samples(tmp_path / "x.npy", grey)
+    assert samples.shape[1:] == (28, 28, 1)
+    np.testing.assert_array_equal(samples.ravel(), array.ravel())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"features": np.ones((2, 4)), "x_test": np.zeros((2, 4))},
+        {"anything": np.ones((2, 4))},
+        {"x_test": np.ones((2, 4)), "y_test": np.zeros(2)},
+    ],
+)
+def test_the_array_of_an_archive(tmp_path, content):
+    np.savez_compressed(tmp_path / "x.npz", **content)
+    samples = load_samples(tmp_path / "x.npz", FEATURES)
+    assert samples.dtype == np.float32
+    assert samples.tolist() == [[1.0] * 4] * 2
+
+
+def test_what_does_not_fit(tmp_path, grey, monkeypatch):
+    path = tmp_path / "x.npy"
+    monkeypatch.setattr(arrays, "MAX_SAMPLES", 5)
+    for array, message in (
+        (np.zeros((2, 27, 28), np.uint8), r"shape \[2, 27, 28\], the model takes \[-1, 28, 28, 1\]"),
+        (np.zeros((2, 28, 28), np.float32), "holds float32, the model takes UINT8"),
+        (np.zeros((2, 28, 28), np.int64), "holds int64, the model takes UINT8"),
+        (np.zeros((0, 28, 28), np.uint8), "holds 0 samples: give 1 to 5"),
+        (np.zeros((6, 28, 28), np.uint8), "holds 6 samples: give 1 to 5"),
+        (np.array([{}], dtype=object), "without pickle"),
+    ):
+        np.save(path, array, allow_pickle=True)
+        with pytest.raises(InputError, match=message):
+            load_samples(path, grey)
+
+
+def test_what_is_no_array_file(tmp_path, grey):
+    with pytest.raises(InputError, match="does not exist"):
+        load_samples(tmp_path / "none.npy", grey)
+    for content in (b"", b"text", b"\x93NUMPY", b"PK\x03\x04 broken"):
+        (tmp_path / "x.npz").write_bytes(content)
+        with pytest.raises(InputError, match="no array file"):
+            load_samples(tmp_path / "x.npz", grey)
+
+
+def test_archives_that_do_not_say_which_or_unpack_to_too_much(tmp_path, grey, monkeypatch):
+    np.savez_compressed(tmp_path / "two.npz", a=np.zeros(1), b=np.zeros(1))
+    with pytest.raises(InputError, match="holds a, b: name the array for the model 'image'"):
+        load_samples(tmp_path / "two.npz", grey)
+    monkeypatch.setattr(arrays, "MAX_BYTES", 1000)
+    np.savez_compressed(tmp_path / "large.npz", image=np.zeros((9, 28, 28), np.uint8))
+    with pytest.raises(InputError, match="image takes 7,184 bytes, over 1,000"):
+        load_samples(tmp_path / "large.npz", grey)

@@ -1,0 +1,102 @@
+"""The Python clients against a real server, and the typed exceptions against real status codes."""
+
+import numpy as np
+import pytest
+
+import clients
+from clients import AsyncClient, Client
+
+
+def test_public_names():
+    assert clients.__all__ == [
+        "AsyncClient",
+        "Client",
+        "ClientError",
+        "DeadlineExceeded",
+        "InferResult",
+        "InputError",
+        "InvalidRequest",
+        "ModelConfig",
+        "ModelEntry",
+        "ModelMetadata",
+        "ModelNotFound",
+        "Overloaded",
+        "ServerFault",
+        "ServerUnavailable",
+        "TensorSpec",
+    ]
+    assert all(getattr(clients, name) for name in clients.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'Other'"):
+        _ = clients.Other
+
+
+@pytest.fixture
+def client(digits_server):
+    with Client(digits_server.url) as client:
+        yield client
+
+
+def test_what_the_server_is(client):
+    assert client.live()
+    assert client.ready()
+    assert client.ready("digits", version="1")
+    assert client.models() == (clients.ModelEntry(name="digits", version="1", state="READY"),)
+
+
+def test_metadata_and_config(client):
+    metadata = client.metadata("digits")
+    assert metadata.inputs == (clients.TensorSpec(name="image", datatype="UINT8", shape=(-1, 28, 28, 1)),)
+    assert [output.name for output in metadata.outputs] == ["logits", "probabilities"]
+    config = client.config("digits")
+    assert (config.max_batch_size, config.labels) == (64, tuple("abcdefghij"))
+
+
+def test_infer(client, classifier, images):
+    result = client.infer("digits", {"image": images}, outputs=["logits"], version="1", id="a")
+    assert (result.model, result.version, result.id, list(result.outputs)) == ("digits", "1", "a", ["logits"])
+    np.testing.assert_allclose(result.outputs["logits"], classifier.expected(images)["logits"], atol=1e-4)
+
+
+async def test_the_async_client_does_the_same(digits_server, client, images):
+    async with AsyncClient(digits_server.url) as other:
+        assert await other.live()
+        assert await other.ready("digits")
+        assert await other.models() == client.models()
+        assert await other.metadata("digits") == client.metadata("digits")
+        assert await other.config("digits") == client.config("digits")
+        result = await other.infer("digits", {"image": images})
+        with pytest.raises(clients.ModelNotFound):
+            await other.config("letters")
+    expected = client.infer("digits", {"image": images})
+    np.testing.assert_array_equal(result.outputs["logits"], expected.outputs["logits"])
+
+
+def test_both_clients_offer_the_same():
+    def public(kind):
+        return {name for name in vars(kind) if not name.startswith("_")}
+
+    assert public(Client) == public(AsyncClient)
+
+
+def test_errors_are_typed(client, images):
+    with pytest.raises(clients.ModelNotFound, match="no model 'letters' is loaded"):
+        client.infer("letters", {"image": images})
+    with pytest.raises(clients.ModelNotFound, match="version '2'"):
+        client.ready("digits", version="2")
+    with pytest.raises(clients.InvalidRequest, match="'image' came as FP32, expected UINT8"):
+        client.infer("digits", {"image": images.astype(np.float32)})
+    with pytest.raises(clients.InvalidRequest, match="'image' is complex64, expected one of"):
+        client.infer("digits", {"image": images.astype(np.complex64)})
+    with pytest.raises(clients.Overloaded, match="larger than max"):
+        client.infer("digits", {"image": np.zeros((90_000, 28, 28, 1), np.uint8)})
+
+
+def test_nobody_there():
+    with Client("127.0.0.1:1") as client, pytest.raises(clients.ServerUnavailable, match="keraport serve"):
+        client.live()
+
+
+async def test_nobody_there_async():
+    async with AsyncClient("127.0.0.1:1") as client:
+        with pytest.raises(clients.ServerUnavailable, match=r"127\.0\.0\.1:1 is unavailable"):
+            await client.live()
