@@ -22,7 +22,7 @@ from export.manifest import (
 )
 from export.parity import meaning
 from export.publish import check_model_name, publish, staging
-from export.reference import Reference, run_reference
+from export.reference import Reference, fit_samples, run_reference
 from export.sessions import SessionSettings
 from export.source import Checkpoint, load_checkpoint
 from export.verdict import Comparison, Verdict, worst
@@ -136,7 +136,7 @@ def _convert(model: "keras.Model", wanted: Format, folder: Path, dataset: Datase
         case Format.TFLITE | Format.TFLITE_FP16 | Format.TFLITE_DYNAMIC | Format.TFLITE_INT8:
             from export.to_tflite import export_tflite
 
-            calibration = None if dataset.train is None else dataset.train.x
+            calibration = None if dataset.train is None else fit_samples(model, dataset.train)
             return export_tflite(model, path, wanted, calibration)
 
 

@@ -10,7 +10,7 @@ from export.errors import SourceError
 from export.runner import Answer, Feed
 from export.runners import KerasRunner
 from export.source import Checkpoint
-from training.datasets import Dataset
+from training.datasets import Dataset, Samples
 
 if TYPE_CHECKING:
     import keras
@@ -41,7 +41,7 @@ def run_reference(model: "keras.Model", checkpoint: Checkpoint, dataset: Dataset
     Raises:
         SourceError: the samples do not fit the model's input.
     """
-    feed = fit_samples(model, dataset.test.x)
+    feed = fit_samples(model, dataset.test)
     with KerasRunner(model) as runner:
         answer = runner.run(feed)
     return Reference(
@@ -53,25 +53,33 @@ def run_reference(model: "keras.Model", checkpoint: Checkpoint, dataset: Dataset
     )
 
 
-def fit_samples(model: "keras.Model", samples: NDArray[Any]) -> dict[str, NDArray[Any]]:
-    """Bring samples into the model's input: its name, and its dtype where that loses nothing.
+def fit_samples(model: "keras.Model", samples: Samples) -> dict[str, NDArray[Any]]:
+    """Bring samples into the model's inputs: their names, and their dtypes where that loses nothing.
 
     Raises:
-        SourceError: several inputs, another shape, or another kind of number.
+        SourceError: other inputs, another shape, or another kind of number.
     """
-    if len(model.inputs) != 1:
-        raise SourceError(f"the model has {len(model.inputs)} inputs, this keraport exports models with one")
-    tensor = model.inputs[0]
-    expected = tuple(tensor.shape[1:])
+    given = dict(samples.inputs)
+    if len(model.inputs) == len(given) == 1:
+        given = {model.inputs[0].name: next(iter(given.values()))}
+    names = [tensor.name for tensor in model.inputs]
+    if set(names) != set(given):
+        raise SourceError(
+            f"the model takes {', '.join(names)}, the data hold {', '.join(given)}: name them x_train/NAME"
+        )
+    return {tensor.name: _fit(tensor, given[tensor.name]) for tensor in model.inputs}
+
+
+def _fit(tensor: "keras.KerasTensor", samples: NDArray[Any]) -> NDArray[Any]:
+    expected, dtype = tuple(tensor.shape[1:]), np.dtype(tensor.dtype)
     if samples.shape[1:] == (*expected, 1):
         samples = samples[..., 0]
-    fits = len(samples.shape) - 1 == len(expected) and all(
+    fits = samples.ndim - 1 == len(expected) and all(
         want in (None, got) for want, got in zip(expected, samples.shape[1:], strict=True)
     )
-    dtype = np.dtype(tensor.dtype)
     if not fits or not np.can_cast(samples.dtype, dtype, "same_kind") or samples.dtype.kind != dtype.kind:
         raise SourceError(
             f"input {tensor.name} takes {dtype} of shape {expected}, the data hold {samples.dtype} of shape "
             f"{samples.shape[1:]}: prepare x_train and x_test as the model expects them"
         )
-    return {tensor.name: samples.astype(dtype, copy=False)}
+    return samples.astype(dtype, copy=False)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from export.errors import ConversionError
 from export.formats import Format
+from export.runner import Feed
 from export.signature import FIXED_BATCH
 from export.to_saved_model import export_saved_model
 
@@ -20,16 +21,14 @@ CALIBRATION_SAMPLES = 500
 LOGITS = "logits"
 
 
-def export_tflite(
-    model: "keras.Model", path: Path, target: Format, calibration: NDArray[Any] | None = None
-) -> Path:
+def export_tflite(model: "keras.Model", path: Path, target: Format, calibration: Feed | None = None) -> Path:
     """Write one TFLite file.
 
     Args:
         model: the trained model.
         path: the file to write.
         target: one of the TFLite formats.
-        calibration: training inputs (samples, ...) that show the range of every activation; int8 needs them.
+        calibration: training samples by input name, to show the range of every activation; int8 needs them.
 
     Raises:
         ConversionError: the converter refuses the model, or an int8 file would keep float tensors.
@@ -46,7 +45,7 @@ def export_tflite(
     return path
 
 
-def _convert(saved_model: Path, target: Format, calibration: NDArray[Any] | None) -> bytes:
+def _convert(saved_model: Path, target: Format, calibration: Feed | None) -> bytes:
     import tensorflow as tf
 
     converter = tf.lite.TFLiteConverter.from_saved_model(str(saved_model))
@@ -122,11 +121,11 @@ def _rescaling(model: "keras.Model") -> "keras.layers.Rescaling | None":
     return None
 
 
-def _representatives(calibration: NDArray[Any]) -> Iterator[list[NDArray[Any]]]:
+def _representatives(calibration: Feed) -> Iterator[dict[str, NDArray[Any]]]:
     """Training samples one at a time, evenly spread over the training split."""
-    chosen = np.linspace(0, len(calibration) - 1, min(CALIBRATION_SAMPLES, len(calibration))).astype(int)
-    for index in chosen:
-        yield [calibration[index : index + 1].astype(np.float32)]
+    count = len(next(iter(calibration.values())))
+    for index in np.linspace(0, count - 1, min(CALIBRATION_SAMPLES, count)).astype(int):
+        yield {name: array[index : index + 1].astype(np.float32) for name, array in calibration.items()}
 
 
 def _require_integers(path: Path) -> None:

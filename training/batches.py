@@ -40,7 +40,7 @@ def training_batches(samples: Samples, classes: int, recipe: Recipe, *, seed: in
     """
     import tensorflow as tf
 
-    images, labels = tf.constant(samples.x), tf.constant(samples.y)
+    images, labels = tf.constant(samples.inputs["x"]), tf.constant(samples.y)
 
     def batch(step: "tf.Tensor", indices: "tf.Tensor") -> tuple["tf.Tensor", "tf.Tensor"]:
         pixels = tf.cast(tf.gather(images, indices), tf.float32) / 255.0
@@ -60,7 +60,7 @@ def evaluation_batches(samples: Samples, classes: int) -> "tf.data.Dataset[Any]"
     def batch(images: "tf.Tensor", labels: "tf.Tensor") -> tuple["tf.Tensor", "tf.Tensor"]:
         return tf.cast(images, tf.float32) / 255.0, tf.one_hot(labels, classes)
 
-    arrays = tf.data.Dataset.from_tensor_slices((samples.x, samples.y))
+    arrays = tf.data.Dataset.from_tensor_slices((samples.inputs["x"], samples.y))
     return arrays.batch(EVALUATION_BATCH).map(batch).prefetch(2)
 
 

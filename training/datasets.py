@@ -2,7 +2,9 @@
 
 import hashlib
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -16,35 +18,51 @@ EMBEDDED_MNIST = Path(__file__).resolve().parent.parent / "data" / "mnist.npz"
 MNIST_SHA256 = "8fc8fc4f0343f34ece1fcfdfb65f0801fac48030ce7c70e62bbb62f64ee2e65b"
 
 
+class Task(StrEnum):
+    """What a model is to learn."""
+
+    CLASSIFICATION = "classification"
+    REGRESSION = "regression"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Samples:
-    """Inputs and their class labels.
+    """Inputs and their targets.
 
     Attributes:
-        x: (samples, ...); images are (samples, height, width, channels).
-        y: (samples,) int64 class indices.
+        inputs: input name to (samples, ...) array; images are (samples, height, width, channels). An only
+            input without a name of its own is called `x`.
+        y: (samples,) int64 class indices; for regression (samples, values) float32.
     """
 
-    x: NDArray[Any]
-    y: NDArray[np.int64]
+    inputs: Mapping[str, NDArray[Any]]
+    y: NDArray[Any]
 
     def __len__(self) -> int:
         """Return the number of samples."""
-        return len(self.x)
+        return len(self.y)
+
+    def take(self, indices: NDArray[np.int64]) -> "Samples":
+        """The samples at these indices, in this order."""
+        return Samples(
+            inputs={name: array[indices] for name, array in self.inputs.items()}, y=self.y[indices]
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
-    """A labelled data set with a test split, and a training split unless it only serves to check a model.
+    """A data set with a test split, and a training split unless it only serves to check a model.
 
     Attributes:
-        source: what finds it again: a name such as `mnist`, or the absolute path of a file.
+        source: what finds it again: a name such as `mnist`, or the absolute path of a file or folder.
         sha256: over the arrays' names, dtypes, shapes and bytes.
-        labels: one text a class.
+        task: what the targets are.
+        labels: one text a class; none for regression.
     """
 
     source: str
     sha256: str
+    task: Task
     labels: tuple[str, ...]
     train: Samples | None
     test: Samples
@@ -116,14 +134,17 @@ def _build(source: str, arrays: dict[str, NDArray[Any]]) -> Dataset:
     test = _samples(source, arrays, "test")
     train = _samples(source, arrays, "train") if "x_train" in arrays and "y_train" in arrays else None
     classes = int(max(split.y.max() for split in (train, test) if split is not None)) + 1
-    if train is not None and train.x.shape[1:] != test.x.shape[1:]:
-        raise DatasetError(
-            f"{source}: x_train holds samples of shape {train.x.shape[1:]}, x_test of {test.x.shape[1:]}: "
-            "give both the same shape"
-        )
+    if train is not None:
+        for name, array in train.inputs.items():
+            if array.shape[1:] != test.inputs[name].shape[1:]:
+                raise DatasetError(
+                    f"{source}: training samples of {name} have shape {array.shape[1:]}, test samples "
+                    f"{test.inputs[name].shape[1:]}: give both the same shape"
+                )
     return Dataset(
         source=source,
         sha256=_content_sha256(arrays),
+        task=Task.CLASSIFICATION,
         labels=tuple(str(index) for index in range(classes)),
         train=train,
         test=test,
@@ -143,7 +164,7 @@ def _samples(source: str, arrays: dict[str, NDArray[Any]], split: str) -> Sample
         raise DatasetError(f"{source}: x_{split} ({x.dtype}) holds NaN, Inf or no numbers: mend the file")
     if x.ndim == 3 and x.dtype == np.uint8:  # noqa: PLR2004  (samples, height, width: grey images)
         x = x[..., np.newaxis]
-    return Samples(x=x, y=y.astype(np.int64))
+    return Samples(inputs={"x": x}, y=y.astype(np.int64))
 
 
 def _content_sha256(arrays: dict[str, NDArray[Any]]) -> str:

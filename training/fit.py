@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from training.architectures import PROBABILITIES, notebook_cnn, served_form
 from training.batches import evaluation_batches, training_batches, validation_indices
@@ -60,10 +59,12 @@ def train(recipe: Recipe, dataset: Dataset, *, out: Path, seed: int, listener: L
     source = _training_images(dataset)
     held_out = validation_indices(source.y, recipe)
     kept = np.setdiff1d(np.arange(len(source)), held_out)
-    fitting, validation = _pick(source, kept), _pick(source, held_out)
+    fitting, validation = source.take(kept), source.take(held_out)
 
     keras.utils.set_random_seed(seed)
-    core = notebook_cnn(input_shape=source.x.shape[1:], classes=len(dataset.labels), dropout=recipe.dropout)
+    core = notebook_cnn(
+        input_shape=source.inputs["x"].shape[1:], classes=len(dataset.labels), dropout=recipe.dropout
+    )
     served = served_form(core)
     record = begin_run(out, recipe, dataset, seed, served.count_params(), held_out)
     served.summary(print_fn=listener.say)
@@ -87,19 +88,15 @@ def train(recipe: Recipe, dataset: Dataset, *, out: Path, seed: int, listener: L
 def _training_images(dataset: Dataset) -> Samples:
     if dataset.train is None:
         raise DatasetError(f"{dataset.source} has no training split: add x_train and y_train")
-    shape = dataset.train.x.shape
-    if dataset.train.x.dtype != np.uint8 or len(shape) != 4 or min(shape[1:3]) < 10:  # noqa: PLR2004
+    images = dataset.train.inputs.get("x", np.zeros(0))
+    if images.dtype != np.uint8 or images.ndim != 4 or min(images.shape[1:3]) < 10:  # noqa: PLR2004
         raise DatasetError(
-            f"{dataset.source}: x_train is {dataset.train.x.dtype} {shape}: the built-in recipes learn from "
+            f"{dataset.source} holds {images.dtype} of shape {images.shape}: the built-in recipes learn from "
             "uint8 images (samples, height, width, channels) of at least 10 x 10 pixels"
         )
     if len(dataset.train) < 2 or len(dataset.labels) < 2:  # noqa: PLR2004
         raise DatasetError(f"{dataset.source}: training needs at least two samples and two classes")
     return dataset.train
-
-
-def _pick(samples: Samples, indices: NDArray[np.int64]) -> Samples:
-    return Samples(x=samples.x[indices], y=samples.y[indices])
 
 
 def _fit(
@@ -162,5 +159,5 @@ def _learning_rate(recipe: Recipe, steps: int) -> Any:  # noqa: ANN401  (a numbe
 
 
 def _measure(model: "keras.Model", samples: Samples) -> Metrics:
-    answers = model.predict(samples.x, batch_size=1000, verbose=0)
+    answers = model.predict(samples.inputs["x"], batch_size=1000, verbose=0)
     return classification_metrics(answers[PROBABILITIES], samples.y)

@@ -41,7 +41,7 @@ def test_what_is_served_is_what_was_trained(server, run_directory, keraport):
     mnist = load_dataset("mnist")
     with Client(address) as client:
         answers = [
-            client.infer("mnist", {"image": mnist.test.x[start : start + 50]})
+            client.infer("mnist", {"image": mnist.test.inputs["x"][start : start + 50]})
             for start in range(0, 10_000, 50)
         ]
     predicted = np.concatenate([answer.outputs["logits"].argmax(axis=1) for answer in answers])

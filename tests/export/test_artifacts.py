@@ -20,7 +20,7 @@ def test_onnx_has_names_a_free_batch_and_takes_raw_pixels(published):
     }
     mnist = load_dataset("mnist")
     session = onnxruntime.InferenceSession(published / "model.onnx")
-    probabilities = session.run(["probabilities"], {"image": mnist.test.x[:1000]})[0]
+    probabilities = session.run(["probabilities"], {"image": mnist.test.inputs["x"][:1000]})[0]
     assert (probabilities.argmax(1) == mnist.test.y[:1000]).mean() > 0.95
 
 
@@ -35,7 +35,7 @@ def test_int8_takes_pixel_minus_128_and_knows_no_floats(published):
     assert list(interpreter.get_signature_list()["serving_default"]["outputs"]) == ["logits"]
     mnist = load_dataset("mnist")
     right = 0
-    for pixels, label in zip(mnist.test.x[:500], mnist.test.y[:500], strict=True):
+    for pixels, label in zip(mnist.test.inputs["x"][:500], mnist.test.y[:500], strict=True):
         interpreter.set_tensor(image["index"], (pixels[None].astype(np.int16) - 128).astype(np.int8))
         interpreter.invoke()
         right += int(interpreter.get_tensor(output["index"]).argmax() == label)

@@ -26,7 +26,7 @@ def few_samples(tmp_path_factory):
     """The first 1,000 test images of MNIST, without training samples."""
     path = tmp_path_factory.mktemp("data") / "few.npz"
     test = load_dataset("mnist").test
-    np.savez(path, x_test=test.x[:1000], y_test=test.y[:1000])
+    np.savez(path, x_test=test.inputs["x"][:1000], y_test=test.y[:1000])
     return path
 
 
@@ -82,9 +82,9 @@ def small_mnist(folder):
     mnist = load_dataset("mnist")
     np.savez(
         folder / "small.npz",
-        x_train=mnist.train.x[:1000],
+        x_train=mnist.train.inputs["x"][:1000],
         y_train=mnist.train.y[:1000],
-        x_test=mnist.test.x[:100],
+        x_test=mnist.test.inputs["x"][:100],
         y_test=mnist.test.y[:100],
     )
     return folder / "small.npz"

@@ -34,9 +34,9 @@ def save(tmp_path):
 def test_mnist_holds_the_published_images():
     mnist = load_dataset("mnist")
     # MD5 sums as Keras users know them (data/README.md), over the arrays without a channel dimension.
-    assert hashlib.md5(mnist.train.x.tobytes()).hexdigest() == "6510e85a72c3e9475c492d559d3770d2"  # noqa: S324
-    assert hashlib.md5(mnist.test.x.tobytes()).hexdigest() == "240610fa99e73bfa49df8e7fc24d3206"  # noqa: S324
-    assert mnist.train.x.shape == (60000, 28, 28, 1)
+    assert hashlib.md5(mnist.train.inputs["x"].tobytes()).hexdigest() == "6510e85a72c3e9475c492d559d3770d2"  # noqa: S324
+    assert hashlib.md5(mnist.test.inputs["x"].tobytes()).hexdigest() == "240610fa99e73bfa49df8e7fc24d3206"  # noqa: S324
+    assert mnist.train.inputs["x"].shape == (60000, 28, 28, 1)
     assert mnist.test.y[:5].tolist() == [7, 2, 1, 0, 4]
     assert mnist.labels == tuple("0123456789")
 
@@ -62,7 +62,7 @@ def test_a_cut_off_mnist_is_noticed(tmp_path, monkeypatch):
 
 def test_an_npz_is_loaded_with_its_labels_and_digest(save):
     first = load_dataset(save())
-    assert first.train.x.shape == (20, 12, 12, 1)
+    assert first.train.inputs["x"].shape == (20, 12, 12, 1)
     assert first.labels == ("0", "1", "2", "3")
     assert Path(first.source).is_absolute()
     assert load_dataset(save()).sha256 == first.sha256
