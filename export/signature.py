@@ -47,4 +47,13 @@ def name_outputs(model: "keras.Model", outputs: Any) -> dict[str, Any]:  # noqa:
     if isinstance(outputs, dict):
         return dict(outputs)
     values = list(outputs) if isinstance(outputs, list | tuple) else [outputs]
-    return dict(zip(model.output_names, values, strict=True))
+    return dict(zip(output_names(model), values, strict=True))
+
+
+def output_names(model: "keras.Model") -> list[str]:
+    """The outputs' names; a Sequential model keeps none, there it is the last layer's."""
+    import keras
+
+    if isinstance(model, keras.Sequential):
+        return [model.layers[-1].name]
+    return list(model.output_names)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from export.errors import ConversionError
 from export.formats import Format
 from export.runner import Feed
-from export.signature import FIXED_BATCH
+from export.signature import FIXED_BATCH, output_names
 from export.to_saved_model import export_saved_model
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def integer_form(model: "keras.Model") -> "keras.Model":
     """
     import keras
 
-    if LOGITS in model.output_names:
+    if LOGITS in output_names(model):
         model = keras.Model(model.inputs, {LOGITS: model.get_layer(LOGITS).output})
     rescaling = _rescaling(model)
     if rescaling is None:
