@@ -15,8 +15,8 @@ from clients.errors import (
 )
 
 if TYPE_CHECKING:
-    from clients.calls import InferResult, ModelConfig, ModelEntry, ModelMetadata, TensorSpec
     from clients.client import AsyncClient, Client
+    from clients.results import InferResult, ModelConfig, ModelEntry, ModelMetadata, TensorSpec
 
 __all__ = [
     "AsyncClient",
@@ -43,5 +43,5 @@ def __getattr__(name: str) -> object:
     # Only who asks for a client pays for gRPC and numpy: `keraport --help` imports this package, too.
     if name not in __all__:
         raise AttributeError(f"module 'clients' has no attribute {name!r}")
-    home = importlib.import_module("clients.client" if name in _CLIENTS else "clients.calls")
+    home = importlib.import_module("clients.client" if name in _CLIENTS else "clients.results")
     return getattr(home, name)

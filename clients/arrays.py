@@ -8,8 +8,8 @@ import numpy as np
 from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
-from clients.calls import TensorSpec
 from clients.errors import InputError
+from clients.results import TensorSpec
 from export.manifest import DATATYPES
 
 # A class and its probability a line: beyond this many nobody reads them, and answers should not pile up.

@@ -8,7 +8,8 @@ import grpc
 import grpc.aio
 
 from clients import calls
-from clients.calls import CHANNEL_OPTIONS, Call, InferResult, ModelConfig, ModelEntry, ModelMetadata
+from clients.calls import CHANNEL_OPTIONS, Call
+from clients.results import InferResult, ModelConfig, ModelEntry, ModelMetadata
 from export.runner import Feed
 from serving.proto.methods import METHODS
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from clients.calls import TensorSpec
 from clients.errors import InputError
+from clients.results import TensorSpec
 
 PICTURE_DATATYPES = {"UINT8": np.uint8, "FP16": np.float16, "FP32": np.float32, "FP64": np.float64}
 

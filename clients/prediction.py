@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clients.arrays import load_samples
-from clients.calls import TensorSpec
 from clients.client import Client
 from clients.errors import InputError
 from clients.images import load_picture
+from clients.results import TensorSpec
 from export.runner import Answer
 
 ARRAY_SUFFIXES = (".npy", ".npz")

@@ -70,7 +70,7 @@ def load_version(folder: Path, *, allow_unverified: bool = False, max_rows: int)
         if not allow_unverified:
             _require_pass(artifact)
         session = Session(manifest, open_session(path, artifact.session or SessionSettings()))
-    except ManifestError as error:
+    except (ManifestError, OSError) as error:
         raise ModelRefused(str(error)) from error
     session.warm_up(max_rows)
     return session

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clients.calls import TensorSpec
+from clients.results import TensorSpec
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import pytest
 
 from clients import arrays
 from clients.arrays import load_samples
-from clients.calls import TensorSpec
 from clients.errors import InputError
+from clients.results import TensorSpec
 
 FEATURES = TensorSpec(name="features", datatype="FP32", shape=(-1, 4))
 

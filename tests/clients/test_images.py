@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clients.calls import TensorSpec
 from clients.errors import InputError
 from clients.images import load_picture
+from clients.results import TensorSpec
 
 
 def test_a_fitting_picture_is_taken_as_it_is(save, grey, light_on_dark):

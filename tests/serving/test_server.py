@@ -149,6 +149,15 @@ def test_a_message_over_the_limit_is_refused(status_of):
     assert status_of("ModelInfer", request)[0] is grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
+def test_a_failing_run_is_internal_and_says_nothing_of_the_inside(status_of, digits_server):
+    request = infer_request(np.full((1, 28, 28, 1), 255, np.uint8))
+    assert status_of("ModelInfer", request) == (
+        grpc.StatusCode.INTERNAL,
+        "internal error: the server's log has the details",
+    )
+    assert "indices element out of data bounds" in digits_server.log.read_text()
+
+
 def test_health(channel):
     health = health_pb2_grpc.HealthStub(channel)
     serving = health_pb2.HealthCheckResponse.SERVING

@@ -10,7 +10,10 @@ import pytest
 from grpc import StatusCode, aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from clients import AsyncClient, DeadlineExceeded, Overloaded, ServerUnavailable
+from clients import AsyncClient, DeadlineExceeded, Overloaded, ServerFault, ServerUnavailable
+from serving.codec import encode
+from serving.proto import inference_pb2 as pb
+from serving.proto.methods import METHODS
 
 SLOW_TURNS = 40_000
 
@@ -38,6 +41,7 @@ async def test_a_full_queue_sheds_and_recovers(slow_server, classifier):
         shed = [result for result in results if isinstance(result, Overloaded)]
         assert 1 <= len(shed) <= 10
         assert "requests wait already" in str(shed[0])
+        assert shed[0].__cause__.trailing_metadata()["grpc-retry-pushback-ms"] == "100"
         for value, result in enumerate(results):
             if result not in shed:
                 expected = classifier.expected(one(value)["image"])["logits"]
@@ -68,6 +72,35 @@ async def test_a_cancelled_request_harms_no_other(slow_server, classifier):
         for value, task in list(enumerate(tasks))[1::2]:
             expected = classifier.expected(one(value)["image"])["logits"]
             np.testing.assert_allclose((await task).outputs["logits"], expected, atol=1e-4)
+
+
+async def test_a_failing_request_fails_alone(slow_server, classifier):
+    server = slow_server()
+    async with AsyncClient(server.url) as client:
+        values = [0, 1, 255, 3, 4]  # the first keeps the model busy, the others share a batch
+        results = await asyncio.gather(
+            *(client.infer("digits", one(value)) for value in values), return_exceptions=True
+        )
+    assert isinstance(results.pop(2), ServerFault)
+    for value, result in zip([0, 1, 3, 4], results, strict=True):
+        expected = classifier.expected(one(value)["image"])["logits"]
+        np.testing.assert_allclose(result.outputs["logits"], expected, atol=1e-4)
+
+
+async def test_the_requests_own_timeout_holds_in_the_queue(slow_server):
+    server = slow_server("--max-batch", 1)
+    async with AsyncClient(server.url) as client, aio.insecure_channel(server.url) as channel:
+        await client.ready()
+        busy = asyncio.create_task(client.infer("digits", one(1)))
+        await asyncio.sleep(0.02)
+        request = pb.ModelInferRequest(model_name="digits")
+        request.parameters["timeout"].int64_param = 1000  # µs
+        encode(one(2), request.inputs, request.raw_input_contents)
+        method = METHODS["ModelInfer"]
+        with pytest.raises(aio.AioRpcError, match="the deadline passed in the queue") as caught:
+            await channel.unary_unary(method.path, method.request.SerializeToString)(request)
+        assert caught.value.code() is StatusCode.DEADLINE_EXCEEDED
+        await busy
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -123,12 +156,3 @@ async def test_grace_ends(slow_server):
         await asyncio.wait(accepted)
     assert await asyncio.to_thread(server.process.wait, 20) == 0
     assert "cut off after 0 s of grace" in server.log.read_text()
-
-
-def test_overload_carries_a_retry_hint():
-    from serving.service import RETRY_HINT, STATUS
-
-    assert RETRY_HINT[0][0] == "grpc-retry-pushback-ms"
-    assert [error.__name__ for error, code in STATUS.items() if code is StatusCode.RESOURCE_EXHAUSTED] == [
-        "QueueFull"
-    ]
