@@ -6,23 +6,26 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import grpc
 import grpc.aio
-from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health, health_pb2
-from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from serving.batcher import Batcher, BatchLimits
 from serving.errors import AddressError
-from serving.proto.methods import MAX_MESSAGE_BYTES, SERVICE, methods_of
+from serving.handlers import generic_handlers
+from serving.proto.methods import MAX_MESSAGE_BYTES, SERVICE
 from serving.repository import load_repository
 from serving.service import InferenceService, ServedModel
 from serving.session import Session
+
+CHANNEL_OPTIONS = (
+    ("grpc.so_reuseport", 0),  # else a second server on the port would silently share its requests
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+)
 
 # Between the last answer and the end: clients that ask again at once read a clean UNAVAILABLE from the
 # service, where gRPC would answer a request that meets its shutdown with CANCELLED.
@@ -30,13 +33,6 @@ SETTLE_SECONDS = 0.1
 
 # For answers on their way out once all are made; streams such as health's Watch never end by themselves.
 FLUSH_SECONDS = 1.0
-
-HANDLER_KINDS = {
-    (False, False): grpc.unary_unary_rpc_method_handler,
-    (False, True): grpc.unary_stream_rpc_method_handler,
-    (True, False): grpc.stream_unary_rpc_method_handler,
-    (True, True): grpc.stream_stream_rpc_method_handler,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,13 +66,7 @@ async def serve_until_stopped(options: ServerOptions) -> None:
         AddressError: the address is taken or not this machine's.
     """
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s: %(message)s")
-    server = grpc.aio.server(
-        options=(
-            ("grpc.so_reuseport", 0),  # else a second server on the port would silently share its requests
-            ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-            ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-        )
-    )
+    server = grpc.aio.server(options=CHANNEL_OPTIONS)
     port = _listen(server, options.host, options.port)
     sessions = load_repository(
         options.repository,
@@ -96,7 +86,7 @@ async def serve_until_stopped(options: ServerOptions) -> None:
         service = InferenceService(models, options.limits)
         health_service = health.aio.HealthServicer()
         await health_service.set(SERVICE.full_name, health_pb2.HealthCheckResponse.SERVING)
-        server.add_generic_rpc_handlers(_handlers(service, health_service))
+        server.add_generic_rpc_handlers(generic_handlers(service, health_service))
         await server.start()
         sys.stderr.write(f"{ready_line(sessions, options.host, port)}\n")
         await stop.wait()
@@ -131,40 +121,6 @@ def _stop_signal() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     return stop
-
-
-def _handlers(
-    service: InferenceService, health_service: health.aio.HealthServicer
-) -> tuple[grpc.GenericRpcHandler, ...]:
-    """Handlers of the three services.
-
-    They are generic ones, for grpc.aio starts a task and a wait for every RPC over all registered methods,
-    which the generated `add_…_to_server` functions register.
-    """
-    health_descriptor = health_pb2.DESCRIPTOR.services_by_name["Health"]
-    reflection_descriptor = reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"]
-    names = [each.full_name for each in (SERVICE, health_descriptor, reflection_descriptor)]
-    reflector = reflection.aio.ReflectionServicer(names)
-    return (
-        _generic_handler(SERVICE, service.methods),
-        _generic_handler(health_descriptor, {"Check": health_service.Check, "Watch": health_service.Watch}),
-        _generic_handler(reflection_descriptor, {"ServerReflectionInfo": reflector.ServerReflectionInfo}),
-    )
-
-
-def _generic_handler(
-    service: ServiceDescriptor, answering: Mapping[str, Callable[..., Any]]
-) -> grpc.GenericRpcHandler:
-    handlers = {
-        name: HANDLER_KINDS[method.streams_request, method.streams_response](
-            answering[name],
-            request_deserializer=method.request.FromString,
-            response_serializer=method.response.SerializeToString,
-        )
-        for name, method in methods_of(service).items()
-        if name in answering
-    }
-    return grpc.method_handlers_generic_handler(service.full_name, handlers)
 
 
 def _listen(server: grpc.aio.Server, host: str, port: int) -> int:
