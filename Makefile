@@ -22,20 +22,17 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 train: $(READY) ## train, keep the best checkpoint, write runs/NAME [RECIPE SEED EPOCHS DATA OUT]
-	$(KERAPORT) train $(call flag,RECIPE,recipe) $(call flag,SEED,seed) $(call flag,EPOCHS,epochs) \
-	  $(call flag,DATA,data) $(call flag,OUT,out)
+	$(strip $(KERAPORT) train $(call flag,RECIPE,recipe) $(call flag,SEED,seed) $(call flag,EPOCHS,epochs) $(call flag,DATA,data) $(call flag,OUT,out))
 
 export: $(READY) ## convert the newest run, check parity, publish models/NAME/VERSION [SOURCE MODEL DATA FORMATS REPOSITORY]
-	$(KERAPORT) export $(if $(SOURCE),"$(SOURCE)") $(call flag,MODEL,model) $(call flag,DATA,data) \
-	  $(call flag,FORMATS,formats) $(call flag,REPOSITORY,repository)
+	$(strip $(KERAPORT) export $(if $(SOURCE),"$(SOURCE)") \
+	  $(call flag,MODEL,model) $(call flag,DATA,data) $(call flag,FORMATS,formats) $(call flag,REPOSITORY,repository))
 
 parity: $(READY) ## check the newest published version again [TARGET REFERENCE DATA MARGIN]
-	$(KERAPORT) parity $(if $(TARGET),"$(TARGET)") $(call flag,REFERENCE,reference) $(call flag,DATA,data) \
-	  $(call flag,MARGIN,margin)
+	$(strip $(KERAPORT) parity $(if $(TARGET),"$(TARGET)") $(call flag,REFERENCE,reference) $(call flag,DATA,data) $(call flag,MARGIN,margin))
 
 serve: $(READY) ## serve models/ over gRPC until Ctrl-C [REPOSITORY MODEL HOST PORT]
-	$(KERAPORT) serve $(call flag,REPOSITORY,repository) $(call flag,MODEL,model) $(call flag,HOST,host) \
-	  $(call flag,PORT,port)
+	$(strip $(KERAPORT) serve $(call flag,REPOSITORY,repository) $(call flag,MODEL,model) $(call flag,HOST,host) $(call flag,PORT,port))
 
 demo: $(READY) ## train if need be, export, start a server, predict, stop
 	@ls runs/*/run.json >/dev/null 2>&1 || $(MAKE) train

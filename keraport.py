@@ -1,11 +1,16 @@
 """The root command: the only file that knows all four stages."""
 
+import contextlib
+import functools
 import importlib.metadata
 import os
 import signal
 import sys
+import tempfile
 import traceback
-from typing import Annotated
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Annotated, ParamSpec, TextIO, TypeVar
 
 import typer
 
@@ -19,6 +24,9 @@ from training.cli import train
 from training.errors import TrainingError
 
 USAGE, UNEXPECTED = 2, 70
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 # Which extra brings a package that a command misses; TensorFlow is the usual one.
 EXTRAS = {
@@ -58,9 +66,48 @@ def root(
     """Take a Keras model from training to everywhere it runs, and prove that it is still the same model."""
 
 
-app.command()(train)
-app.command()(export)
-app.command()(parity)
+@contextlib.contextmanager
+def native_output_aside() -> Iterator[None]:
+    """Send what TensorFlow's native code prints into a file, whose tail is shown on an unexpected error."""
+    streams = sys.stdout, sys.stderr
+    with tempfile.TemporaryFile() as log, _duplicate(1, streams[0]) as out, _duplicate(2, streams[1]) as err:
+        sys.stdout, sys.stderr = out, err
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+        try:
+            yield
+        except typer.Exit:
+            raise
+        except Exception as error:
+            if _explain(error)[1] == UNEXPECTED:
+                log.seek(0)
+                err.write("".join(log.read().decode(errors="replace").splitlines(keepends=True)[-20:]))
+            raise
+        finally:
+            os.dup2(out.fileno(), 1)
+            os.dup2(err.fileno(), 2)
+            sys.stdout, sys.stderr = streams
+
+
+def _duplicate(descriptor: int, stream: TextIO) -> TextIO:
+    """A second way to where a standard stream leads, written line by line."""
+    return os.fdopen(os.dup(descriptor), "w", 1, encoding=stream.encoding, errors=stream.errors)
+
+
+def quietly(command: Callable[P, R]) -> Callable[P, R]:
+    """Run a command with native output aside."""
+
+    @functools.wraps(command)
+    def run(*arguments: P.args, **options: P.kwargs) -> R:
+        with native_output_aside():
+            return command(*arguments, **options)
+
+    return run
+
+
+app.command()(quietly(train))
+app.command()(quietly(export))
+app.command()(quietly(parity))
 app.command()(serve)
 app.command()(predict)
 
@@ -73,6 +120,8 @@ def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
+    if not debug:
+        warnings.simplefilter("ignore")  # those of other people's libraries, which a user can't mend
     try:
         app(arguments)
     except Exception as error:  # noqa: BLE001  (the last line of defence: a message, not a traceback)

@@ -40,7 +40,6 @@ def export(
     from export.console import ConsoleListener, make_console, print_table
     from export.errors import SourceError
     from export.formats import FORMATS, Format, parse_formats
-    from export.native_output import captured_native_output
     from export.pipeline import export_model
     from export.source import find_checkpoint
     from training.datasets import load_dataset
@@ -51,7 +50,7 @@ def export(
         raise SourceError(f"{source} says nothing of its data: add --data, so that parity can be checked")
     place = data or (checkpoint.record.dataset.source if checkpoint.record else "")
     name = model or Path(place if checkpoint.record else source.name).stem
-    with captured_native_output() as terminal, ConsoleListener(make_console(terminal)) as listener:
+    with ConsoleListener(make_console(sys.stderr)) as listener:
         outcome = export_model(
             checkpoint,
             load_dataset(place),
@@ -98,7 +97,6 @@ def parity(
     from export.check import check, find_target
     from export.console import ConsoleListener, make_console, print_table
     from export.errors import SourceError
-    from export.native_output import captured_native_output
     from export.reference import run_reference
     from export.source import find_checkpoint, load_checkpoint
     from export.verdict import worst
@@ -110,7 +108,7 @@ def parity(
     if data is None and found.manifest is None:
         raise SourceError(f"{target} does not say which data it was checked on: add --data")
     checkpoint = find_checkpoint(reference or RUNS / str(found.manifest and found.manifest.source.run))
-    with captured_native_output() as terminal, ConsoleListener(make_console(terminal)) as listener:
+    with ConsoleListener(make_console(sys.stderr)) as listener:
         dataset = load_dataset(data or str(found.manifest and found.manifest.dataset.name))
         listener.begin(f"running the reference on {len(dataset.test):,} samples")
         known = run_reference(load_checkpoint(checkpoint.path), checkpoint, dataset)
