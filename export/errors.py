@@ -28,3 +28,9 @@ class ManifestError(ExportError):
 
 class PublishError(ExportError):
     """The repository cannot take a new version."""
+
+
+def first_line(error: BaseException) -> str:
+    """What another library's error says, cut to one line; its class where it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:300] if lines else type(error).__name__

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from export.errors import first_line
 from export.formats import FORMATS, Format
 from export.manifest import Artifact, Binding, content_bytes, content_sha256
 from export.parity import compare
@@ -35,7 +36,7 @@ def judge(
     try:
         comparison = _compare(path, kind, reference, settings, margin_points)
     except Exception as error:  # noqa: BLE001  (whatever a runtime raises, this artifact does not run)
-        reason = f"it does not run: {(str(error) or type(error).__name__).splitlines()[0][:300]}"
+        reason = f"it does not run: {first_line(error)}"
         comparison = Comparison(verdict=Verdict.FAIL, reason=reason, tier=spec.tier, samples=0)
     return Artifact(
         format=kind,

@@ -1,6 +1,7 @@
 """Contract 2: the manifest of a published version, read by serving, the edge kit and auditors."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -15,6 +16,9 @@ from export.verdict import Comparison, Verdict
 
 SCHEMA_VERSION = 1
 MANIFEST_NAME = "manifest.json"
+
+# A model is a folder of its name: nothing that could leave the repository or hide in it.
+MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 # The Open Inference Protocol's names of the fixed-size types that numpy has.
 DATATYPES: Mapping[str, np.dtype[np.generic]] = {

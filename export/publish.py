@@ -1,7 +1,6 @@
 """Publishing: a version appears by one atomic rename of a finished folder, and never changes after."""
 
 import contextlib
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -9,10 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from export.errors import PublishError
-from export.manifest import Manifest, write_manifest
+from export.manifest import MODEL_NAME, Manifest, write_manifest
 from export.report import write_report
-
-MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 def check_model_name(name: str) -> str:

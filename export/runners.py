@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from export.errors import ManifestError
+from export.errors import ManifestError, first_line
 from export.formats import FORMATS, Format
 from export.runner import Answer, Feed, Runner
 from export.sessions import SessionSettings, open_session
@@ -126,9 +126,7 @@ class TFLiteRunner(_Batched):
             self._interpreter.allocate_tensors()
             signature = self._interpreter.get_signature_runner("serving_default")
         except (ValueError, RuntimeError) as error:
-            raise ManifestError(
-                f"{path} is not a usable TFLite file: {str(error).splitlines()[0]}"
-            ) from error
+            raise ManifestError(f"{path} is not a usable TFLite file: {first_line(error)}") from error
         self._inputs = signature.get_input_details()
         self._outputs = signature.get_output_details()
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from export.errors import ManifestError
+from export.errors import ManifestError, first_line
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -59,4 +59,4 @@ def open_session(model: Path, settings: SessionSettings) -> "onnxruntime.Inferen
     try:
         return ort.InferenceSession(model, sess_options=options, providers=list(settings.providers))
     except Exception as error:
-        raise ManifestError(f"{model} is not a usable ONNX file: {str(error).splitlines()[0]}") from error
+        raise ManifestError(f"{model} is not a usable ONNX file: {first_line(error)}") from error

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from export.errors import ConversionError
+from export.errors import ConversionError, first_line
 from export.signature import Signature
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def export_onnx(model: "keras.Model", path: Path) -> Path:
         _name_batch(proto)
         onnx.checker.check_model(proto, full_check=True)
     except Exception as error:
-        raise ConversionError(f"tf2onnx cannot express this model: {str(error).splitlines()[0]}") from error
+        raise ConversionError(f"tf2onnx cannot express this model: {first_line(error)}") from error
     onnx.save(proto, path)
     return path
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from export.errors import ConversionError
+from export.errors import ConversionError, first_line
 from export.signature import Signature
 
 if TYPE_CHECKING:
@@ -30,5 +30,5 @@ def export_saved_model(model: "keras.Model", path: Path, *, batch: int | None = 
         archive.add_endpoint("serve", signature.function(), input_signature=signature.inputs(batch))
         archive.write_out(path, verbose=False)
     except (TypeError, ValueError) as error:
-        raise ConversionError(f"Keras cannot export this model: {str(error).splitlines()[0]}") from error
+        raise ConversionError(f"Keras cannot export this model: {first_line(error)}") from error
     return path

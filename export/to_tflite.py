@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.errors import ConversionError
+from export.errors import ConversionError, first_line
 from export.formats import Format
 from export.runner import Feed
 from export.signature import FIXED_BATCH, output_names
@@ -60,7 +60,7 @@ def _convert(saved_model: Path, target: Format, calibration: Feed | None) -> byt
     try:
         content: bytes = converter.convert()
     except Exception as error:
-        raise ConversionError(f"the TFLite converter refuses this model: {_first_line(error)}") from error
+        raise ConversionError(f"the TFLite converter refuses this model: {first_line(error)}") from error
     return content
 
 
@@ -135,7 +135,3 @@ def _require_integers(path: Path) -> None:
     for tensor in Interpreter(model_path=str(path)).get_tensor_details():
         if np.issubdtype(tensor["dtype"], np.floating):
             raise ConversionError(f"int8 keeps a float tensor, {tensor['name']}: a layer has no integer form")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:300]

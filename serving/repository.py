@@ -6,7 +6,7 @@ from pathlib import Path
 
 from export.errors import ManifestError
 from export.formats import Format
-from export.manifest import Artifact, read_manifest, verify_artifact
+from export.manifest import MODEL_NAME, Artifact, read_manifest, verify_artifact
 from export.sessions import SessionSettings, open_session
 from export.verdict import Verdict
 from serving.errors import ModelRefused, RepositoryError
@@ -14,7 +14,6 @@ from serving.session import Session
 
 log = logging.getLogger(__name__)
 
-MODEL_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 VERSION = re.compile(r"[1-9][0-9]*")
 
 

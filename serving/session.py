@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
+from export.errors import first_line
 from export.manifest import DATATYPES, Manifest, TensorInfo
 from export.runner import Answer, Feed
 from serving.errors import ModelRefused
@@ -68,8 +69,7 @@ class Session:
         try:
             one, most = (self._measure(rows) for rows in (1, max_rows))
         except Exception as error:
-            reason, *_ = str(error).splitlines() or [type(error).__name__]
-            raise ModelRefused(f"its first run failed: {reason}") from error
+            raise ModelRefused(f"its first run failed: {first_line(error)}") from error
         if one > INLINE_SECONDS:
             return
         # Between the two measurements time is taken to grow in proportion to the rows.

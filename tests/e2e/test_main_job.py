@@ -2,10 +2,7 @@
 
 import json
 import os
-import re
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,29 +14,11 @@ from training.datasets import load_dataset
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture
-def server(workplace, published):
-    """A server process on the published model, and its address; it is ended by its id."""
-    assert published.is_dir()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "keraport", "serve", "--port", "0"],
-        cwd=workplace,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        ready = process.stderr.readline()
-        yield process, re.search(r"gRPC on (\S+)", ready).group(1)
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def test_what_is_served_is_what_was_trained(server, run_directory, keraport):
-    process, address = server
+@pytest.mark.usefixtures("published")
+def test_what_is_served_is_what_was_trained(start_server, workplace, run_directory, keraport):
+    server = start_server(workplace / "models")
     mnist = load_dataset("mnist")
-    with Client(address) as client:
+    with Client(server.url) as client:
         answers = [
             client.infer("mnist", {"image": mnist.test.inputs["x"][start : start + 50]})
             for start in range(0, 10_000, 50)
@@ -49,14 +28,16 @@ def test_what_is_served_is_what_was_trained(server, run_directory, keraport):
     assert int((predicted == mnist.test.y).sum()) == trained["test"]["correct"]
 
     samples = sorted((ROOT / "data" / "samples").glob("*.png"))
-    result = keraport("predict", *samples, "--url", address, "--json")
+    result = keraport("predict", *samples, "--url", server.url, "--json")
     assert result.returncode == 0, result.stderr
-    assert json.loads(result.stdout)
+    right = [row["label"] == Path(row["file"]).name[0] for row in json.loads(result.stdout)["predictions"]]
+    assert len(right) == len(samples) >= 5
+    assert sum(right) >= len(right) - 1  # after a single epoch
 
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=30) == 0
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(timeout=30) == 0
     with pytest.raises(ProcessLookupError):
-        os.kill(process.pid, 0)
+        os.kill(server.process.pid, 0)
 
 
 def test_a_served_file_that_was_changed_is_refused(keraport, workplace, published, tmp_path):
