@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training import datasets
+from training import named
 from training.datasets import load_dataset
 from training.errors import DatasetError
 
@@ -42,20 +42,20 @@ def test_mnist_holds_the_published_images():
 
 
 def test_a_changed_pixel_of_mnist_is_noticed(tmp_path, monkeypatch):
-    with np.load(datasets.EMBEDDED_MNIST) as archive:
+    with np.load(named.EMBEDDED_MNIST) as archive:
         content = dict(archive)
     content["x_test"][0, 0, 0] ^= 1
     np.savez(tmp_path / "mnist.npz", **content)
-    monkeypatch.setattr(datasets, "EMBEDDED_MNIST", tmp_path / "mnist.npz")
+    monkeypatch.setattr(named, "EMBEDDED_MNIST", tmp_path / "mnist.npz")
     with pytest.raises(DatasetError, match="does not hold the published images"):
         load_dataset("mnist")
 
 
 def test_a_cut_off_mnist_is_noticed(tmp_path, monkeypatch):
-    shutil.copy(datasets.EMBEDDED_MNIST, tmp_path / "mnist.npz")
+    shutil.copy(named.EMBEDDED_MNIST, tmp_path / "mnist.npz")
     with (tmp_path / "mnist.npz").open("r+b") as stream:
         stream.truncate(100_000)
-    monkeypatch.setattr(datasets, "EMBEDDED_MNIST", tmp_path / "mnist.npz")
+    monkeypatch.setattr(named, "EMBEDDED_MNIST", tmp_path / "mnist.npz")
     with pytest.raises(DatasetError, match=r"no readable \.npz"):
         load_dataset("mnist")
 
