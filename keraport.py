@@ -21,6 +21,7 @@ from export.errors import ExportError
 from serving.cli import serve
 from serving.errors import ServingError
 from training.cli import train
+from training.data_cli import data_app, show
 from training.errors import TrainingError
 
 USAGE, UNEXPECTED = 2, 70
@@ -106,6 +107,8 @@ def quietly(command: Callable[P, R]) -> Callable[P, R]:
 
 
 app.command()(quietly(train))
+data_app.command()(quietly(show))
+app.add_typer(data_app, name="data")
 app.command()(quietly(export))
 app.command()(quietly(parity))
 app.command()(serve)
