@@ -43,7 +43,8 @@ def refuse_corrupt(dataset: Dataset) -> None:
             or splits of different inputs, shapes or dtypes.
     """
     for split, samples in dataset.splits.items():
-        _refuse_samples(f"{dataset.source}: the {split} split", samples, dataset)
+        name = "training" if split == "train" else split
+        _refuse_samples(f"{dataset.source}: the {name} split", samples, dataset)
     if dataset.train is not None:
         train, test = _form(dataset.train), _form(dataset.test)
         for name in sorted(set(train) | set(test)):

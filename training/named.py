@@ -68,6 +68,6 @@ def _download(name: str, mend: str) -> Arrays:
         raise
     except Exception as error:
         raise DatasetError(
-            f"Keras cannot download {name} here ({type(error).__name__}; is there a network?): {mend}"
+            f"Keras cannot download {name}, perhaps there is no network here: {mend}"
         ) from error
     return {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}

@@ -2,6 +2,7 @@
 
 import hashlib
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 
 from training.errors import DatasetError
 from training.samples import MEMORY_LIMIT
+
+# A packed member that is damaged, cut off, encrypted, or packed in another way; a header that lies.
+UNREADABLE = (OSError, ValueError, EOFError, MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:
@@ -28,7 +32,7 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
             return {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         raise DatasetError(f"there is no file {path}: check the path") from None
-    except (OSError, ValueError, EOFError, MemoryError, NotImplementedError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise DatasetError(
             f"{path} is no readable .npz of plain arrays ({_first_line(error)}): write it with numpy.savez"
         ) from error

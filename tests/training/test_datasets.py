@@ -1,34 +1,19 @@
+"""The named data sets, and which source is read how."""
+
+import gzip
 import hashlib
+import json
 import re
 import shutil
-from pathlib import Path
+from dataclasses import asdict
 
+import msgspec
 import numpy as np
 import pytest
 
 from training import named
-from training.datasets import load_dataset
+from training.datasets import DataOptions, Task, load_dataset
 from training.errors import DatasetError
-
-
-def arrays(**changes):
-    made = {
-        "x_train": np.zeros((20, 12, 12), np.uint8),
-        "y_train": np.arange(20) % 4,
-        "x_test": np.ones((8, 12, 12), np.uint8),
-        "y_test": np.arange(8) % 4,
-    }
-    made.update(changes)
-    return {name: array for name, array in made.items() if array is not None}
-
-
-@pytest.fixture
-def save(tmp_path):
-    def write(**changes) -> str:
-        np.savez(tmp_path / "data.npz", **arrays(**changes))
-        return str(tmp_path / "data.npz")
-
-    return write
 
 
 def test_mnist_holds_the_published_images():
@@ -39,6 +24,7 @@ def test_mnist_holds_the_published_images():
     assert mnist.train.inputs["x"].shape == (60000, 28, 28, 1)
     assert mnist.test.y[:5].tolist() == [7, 2, 1, 0, 4]
     assert mnist.labels == tuple("0123456789")
+    assert list(mnist.splits) == ["train", "test"]
 
 
 def test_a_changed_pixel_of_mnist_is_noticed(tmp_path, monkeypatch):
@@ -60,53 +46,65 @@ def test_a_cut_off_mnist_is_noticed(tmp_path, monkeypatch):
         load_dataset("mnist")
 
 
-def test_an_npz_is_loaded_with_its_labels_and_digest(save):
-    first = load_dataset(save())
-    assert first.train.inputs["x"].shape == (20, 12, 12, 1)
-    assert first.labels == ("0", "1", "2", "3")
-    assert Path(first.source).is_absolute()
-    assert load_dataset(save()).sha256 == first.sha256
-    assert load_dataset(save(y_test=np.zeros(8, int))).sha256 != first.sha256
+def test_fashion_mnist_comes_from_keras_with_its_class_names(keraport, tmp_path, monkeypatch):
+    folder = tmp_path / "datasets" / "fashion-mnist"
+    folder.mkdir(parents=True)
+    labels = bytes(range(10)) * 3
+    images = np.random.default_rng(0).integers(0, 256, 30 * 784).astype(np.uint8).tobytes()
+    for split in ("train", "t10k"):
+        with gzip.open(folder / f"{split}-images-idx3-ubyte.gz", "wb") as stream:
+            stream.write(np.array([0x803, 30, 28, 28], ">u4").tobytes() + images)
+        with gzip.open(folder / f"{split}-labels-idx1-ubyte.gz", "wb") as stream:
+            stream.write(np.array([0x801, 30], ">u4").tobytes() + labels)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    result = keraport("data", "show", "fashion_mnist", "--json", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    shown = json.loads(result.stdout)
+    assert (shown["source"], shown["labels"][0], shown["labels"][9]) == (
+        "fashion_mnist",
+        "T-shirt/top",
+        "Ankle boot",
+    )
+    assert shown["sha256"] == load_dataset(str(folder)).sha256
 
 
-def test_an_npz_may_hold_only_a_test_split(save):
-    assert load_dataset(save(x_train=None, y_train=None)).train is None
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"x_test": None}, "lacks x_test"),
-        ({"y_test": np.arange(7)}, "one whole-number class index a sample"),
-        ({"y_test": np.linspace(0, 1, 8)}, "one whole-number class index a sample"),
-        ({"y_test": -np.ones(8, int)}, "negative labels"),
-        ({"x_test": np.zeros((0, 12, 12), np.uint8), "y_test": np.zeros(0, int)}, "empty"),
-        ({"x_test": np.full((8, 12), np.nan), "x_train": np.zeros((20, 12))}, "NaN"),
-        ({"x_test": np.zeros((8, 10, 10), np.uint8)}, "give both the same shape"),
-    ],
-)
-def test_bad_arrays_are_refused_with_the_mend(save, changes, message):
-    with pytest.raises(DatasetError, match=message):
-        load_dataset(save(**changes))
-
-
-def test_pickled_objects_are_never_loaded(tmp_path):
-    np.savez(tmp_path / "data.npz", **arrays(), extra=np.array([{"a": 1}], dtype=object))
-    with pytest.raises(DatasetError, match=r"no readable \.npz"):
-        load_dataset(str(tmp_path / "data.npz"))
+def test_fashion_mnist_without_a_network_says_what_to_give_instead(keraport, tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    for name in ("https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    result = keraport("data", "show", "fashion_mnist", "--json", cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.splitlines()[-1].startswith("error: Keras cannot download fashion_mnist")
+    assert "give a folder of its four IDX files or an .npz file" in result.stderr
 
 
 @pytest.mark.parametrize(
     ("source", "message"),
-    [("cifar", "give `mnist` or an .npz"), ("missing.npz", "there is no file missing.npz")],
+    [
+        ("cifar", "give mnist, fashion_mnist, an .npz file, a folder of IDX files, or a folder of images"),
+        ("missing.npz", "there is no file missing.npz"),
+    ],
 )
 def test_an_unknown_source_says_what_to_do(source, message):
     with pytest.raises(DatasetError, match=re.escape(message)):
         load_dataset(source)
 
 
-def test_a_lone_array_is_no_data_set(tmp_path):
-    with (tmp_path / "data.npz").open("wb") as stream:
-        np.save(stream, np.zeros(3))
-    with pytest.raises(DatasetError, match="holds a single array"):
-        load_dataset(str(tmp_path / "data.npz"))
+@pytest.mark.parametrize("options", [{"image_size": (8, 8)}, {"grey": False}])
+def test_options_for_folders_are_refused_elsewhere(options):
+    with pytest.raises(DatasetError, match="mnist is no folder of images"):
+        load_dataset("mnist", DataOptions(**options))
+
+
+@pytest.mark.parametrize(
+    "options", [{"image_size": (0, 8)}, {"image_size": (8, 9000)}, {"test_share": 0.0}, {"test_share": 1.0}]
+)
+def test_options_out_of_range_are_refused(options):
+    with pytest.raises(DatasetError, match=r"1 to 8192 pixels|between 0 and 1"):
+        DataOptions(**options)
+
+
+def test_options_survive_a_run_record():
+    options = DataOptions(image_size=(32, 48), grey=True, test_share=0.3, task=Task.REGRESSION)
+    assert msgspec.json.decode(msgspec.json.encode(options), type=DataOptions) == options
+    assert asdict(msgspec.json.decode(b"{}", type=DataOptions)) == asdict(DataOptions())
