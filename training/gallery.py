@@ -14,13 +14,16 @@ ROWS = 20  # as many classes as fit on one page
 IMAGE_DIMENSIONS = 4  # samples, height, width, channels
 CHANNELS = (1, 3)
 BYTE = 255
+CELL = 1.2  # inches
+TITLE_LENGTH, TITLE_VALUES = 30, 3  # more would squeeze the pictures
 
 
 def draw_gallery(dataset: Dataset) -> bytes | None:
     """Draw five samples of each class, a class a row; for regression the samples with their values.
 
     The samples are of the training split, if there is one, evenly spread over it. Of several inputs the
-    first that holds images is drawn; other numbers than bytes are drawn from their minimum to their maximum.
+    first that holds images is drawn. An image of other numbers than bytes goes from its minimum, black, to
+    its maximum, white.
 
     Returns:
         A PNG file's content; None if no input holds images.
@@ -29,11 +32,13 @@ def draw_gallery(dataset: Dataset) -> bytes | None:
     from matplotlib.figure import Figure
 
     samples = dataset.train or dataset.test
-    name = next((name for name, array in samples.inputs.items() if _holds_images(array)), None)
-    if name is None:
+    images = next((array for array in samples.inputs.values() if _holds_images(array)), None)
+    if images is None:
         return None
     rows = _rows(dataset, samples)
-    figure = Figure(figsize=(1.2 * COLUMNS + 1.2, 1.2 * len(rows)), layout="constrained")
+    height, width = images.shape[1:3]
+    row_height = CELL * min(max(height / width, 0.5), 2.0)
+    figure = Figure(figsize=(CELL * (COLUMNS + 1), row_height * len(rows)), layout="constrained")
     FigureCanvasAgg(figure)
     grid = figure.subplots(len(rows), COLUMNS, squeeze=False)
     for axes in grid.flat:
@@ -41,9 +46,9 @@ def draw_gallery(dataset: Dataset) -> bytes | None:
     for line, (title, indices) in zip(grid, rows, strict=True):
         line[0].text(-0.1, 0.5, title, transform=line[0].transAxes, ha="right", va="center", parse_math=False)
         for axes, index in zip(line, indices, strict=False):
-            axes.imshow(_pixels(samples.inputs[name][index]), cmap="gray", vmin=0, vmax=1)
+            axes.imshow(_pixels(images[index]), cmap="gray", vmin=0, vmax=1)
             if dataset.task is Task.REGRESSION:
-                axes.set_title(" ".join(f"{value:.4g}" for value in samples.y[index]), fontsize=7)
+                axes.set_title(_values(samples.y[index]), fontsize=7)
     content = io.BytesIO()
     with warnings.catch_warnings():
         # The font lacks some scripts: a label is then drawn as boxes, which is no reason to stop.
@@ -62,7 +67,7 @@ def _rows(dataset: Dataset, samples: Samples) -> list[tuple[str, NDArray[np.int6
         chosen = _spread(np.arange(len(samples)), COLUMNS * COLUMNS)
         return [("", chosen[start : start + COLUMNS]) for start in range(0, len(chosen), COLUMNS)]
     return [
-        (label, _spread(np.flatnonzero(samples.y == index), COLUMNS))
+        (_shortened(label), _spread(np.flatnonzero(samples.y == index), COLUMNS))
         for index, label in enumerate(dataset.labels[:ROWS])
     ]
 
@@ -71,6 +76,14 @@ def _spread(indices: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     if len(indices) <= count:
         return indices
     return indices[np.linspace(0, len(indices) - 1, count).astype(np.int64)]
+
+
+def _shortened(label: str) -> str:
+    return label if len(label) <= TITLE_LENGTH else f"{label[: TITLE_LENGTH - 1]}…"
+
+
+def _values(values: NDArray[np.float32]) -> str:
+    return " ".join(f"{value:.4g}" for value in values[:TITLE_VALUES])
 
 
 def _pixels(image: NDArray[Any]) -> NDArray[np.float64]:
