@@ -1,6 +1,7 @@
 """What is wrong with a data set: refused if nothing can be learnt from it, warned of if it misleads."""
 
 import hashlib
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -143,11 +144,14 @@ def _shared(dataset: Dataset) -> str | None:
     )
 
 
-def _digests(samples: Samples) -> list[bytes]:
+def _digests(samples: Samples) -> Iterator[bytes]:
     """One digest a sample, over all its inputs."""
-    hashes = [hashlib.blake2b(digest_size=16) for _ in range(len(samples))]
-    for name in sorted(samples.inputs):
-        rows = np.ascontiguousarray(samples.inputs[name]).reshape(len(samples), -1).view(np.uint8)
-        for digest, row in zip(hashes, rows, strict=True):
-            digest.update(row.data)
-    return [digest.digest() for digest in hashes]
+    rows = [
+        np.ascontiguousarray(samples.inputs[name]).reshape(len(samples), -1).view(np.uint8)
+        for name in sorted(samples.inputs)
+    ]
+    for parts in zip(*rows, strict=True):
+        digest = hashlib.blake2b(digest_size=16)
+        for part in parts:
+            digest.update(part.data)
+        yield digest.digest()

@@ -99,7 +99,8 @@ def _images(folder: Path, root: Path) -> list[Path]:
 def _visible(folder: Path, root: Path) -> list[Path]:
     paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     for path in paths:
-        if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
+        # Unlike Path.resolve, realpath takes links that lead back to themselves.
+        if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(root.resolve()):
             raise DatasetError(f"{path} is a link that leaves the folder: put the files themselves there")
     return paths
 
