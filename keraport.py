@@ -23,6 +23,7 @@ from serving.errors import ServingError
 from training.cli import train
 from training.data_cli import data_app, show
 from training.errors import TrainingError
+from training.runs_cli import runs_app
 
 USAGE, UNEXPECTED = 2, 70
 
@@ -109,6 +110,7 @@ def quietly(command: Callable[P, R]) -> Callable[P, R]:
 app.command()(quietly(train))
 data_app.command()(quietly(show))
 app.add_typer(data_app, name="data")
+app.add_typer(runs_app, name="runs")
 app.command()(quietly(export))
 app.command()(quietly(parity))
 app.command()(serve)
