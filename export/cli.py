@@ -38,22 +38,19 @@ def export(
     import msgspec
 
     from export.console import ConsoleListener, make_console, print_table
-    from export.errors import SourceError
     from export.formats import FORMATS, Format, parse_formats
     from export.pipeline import export_model
-    from export.source import find_checkpoint
+    from export.source import find_checkpoint, load_run_data
     from training.datasets import load_dataset
 
     required = parse_formats(formats) if formats else [kind for kind in Format if FORMATS[kind].required]
     checkpoint = find_checkpoint(source)
-    if data is None and checkpoint.record is None:
-        raise SourceError(f"{source} says nothing of its data: add --data, so that parity can be checked")
-    place = data or (checkpoint.record.dataset.source if checkpoint.record else "")
-    name = model or Path(place if checkpoint.record else source.name).stem
+    dataset = load_dataset(data) if data else load_run_data(checkpoint)
+    name = model or Path(dataset.source if checkpoint.record else source.name).stem
     with ConsoleListener(make_console(sys.stderr)) as listener:
         outcome = export_model(
             checkpoint,
-            load_dataset(place),
+            dataset,
             formats=list(dict.fromkeys([Format.ONNX, *required])) if formats else list(Format),
             required=list(dict.fromkeys([Format.ONNX, *required])),
             repository=repository,
@@ -80,7 +77,7 @@ def parity(
         Path | None, typer.Option(help="A run or .keras file; by default the version's own run.")
     ] = None,
     data: Annotated[
-        str | None, typer.Option(help="`mnist` or an .npz file; by default the version's own.")
+        str | None, typer.Option(help="`mnist` or an .npz file; by default the reference run's own.")
     ] = None,
     margin: Annotated[
         float | None,
@@ -98,18 +95,16 @@ def parity(
     from export.console import ConsoleListener, make_console, print_table
     from export.errors import SourceError
     from export.reference import run_reference
-    from export.source import find_checkpoint, load_checkpoint
+    from export.source import find_checkpoint, load_checkpoint, load_run_data
     from export.verdict import worst
     from training.datasets import load_dataset
 
     found = find_target(target)
     if reference is None and (found.manifest is None or found.manifest.source.run is None):
         raise SourceError(f"{target} does not say which run it comes from: add --reference")
-    if data is None and found.manifest is None:
-        raise SourceError(f"{target} does not say which data it was checked on: add --data")
     checkpoint = find_checkpoint(reference or RUNS / str(found.manifest and found.manifest.source.run))
     with ConsoleListener(make_console(sys.stderr)) as listener:
-        dataset = load_dataset(data or str(found.manifest and found.manifest.dataset.name))
+        dataset = load_dataset(data) if data else load_run_data(checkpoint)
         listener.begin(f"running the reference on {len(dataset.test):,} samples")
         known = run_reference(load_checkpoint(checkpoint.path), checkpoint, dataset)
         artifacts = []

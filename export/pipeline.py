@@ -113,7 +113,7 @@ def _attempts(
         except ConversionError as error:
             artifact = _unshipped(wanted, Verdict.REFUSED, str(error))
         else:
-            listener.begin(f"running {wanted} on {len(reference.labels):,} samples")
+            listener.begin(f"running {wanted} on {len(dataset.test):,} samples")
             artifact = judge(path, wanted, reference, SessionSettings())
             if artifact.verdict is Verdict.FAIL:
                 _remove(path)

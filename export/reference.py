@@ -10,7 +10,7 @@ from export.errors import SourceError
 from export.runner import Answer, Feed
 from export.runners import KerasRunner
 from export.source import Checkpoint
-from training.datasets import Dataset, Samples
+from training.datasets import Dataset, Samples, Task
 
 if TYPE_CHECKING:
     import keras
@@ -23,14 +23,14 @@ class Reference:
     Attributes:
         feed: the test samples, by input name.
         answer: the reference's outputs.
-        labels: class indices of the samples.
+        labels: class indices of the samples; None where the targets are no classes.
         sha256: of the checkpoint.
         data_sha256: of the data.
     """
 
     feed: Feed
     answer: Answer
-    labels: NDArray[np.int64]
+    labels: NDArray[np.int64] | None
     sha256: str
     data_sha256: str
 
@@ -47,7 +47,7 @@ def run_reference(model: "keras.Model", checkpoint: Checkpoint, dataset: Dataset
     return Reference(
         feed=feed,
         answer=answer,
-        labels=dataset.test.y,
+        labels=dataset.test.y if dataset.task is Task.CLASSIFICATION else None,
         sha256=checkpoint.sha256,
         data_sha256=dataset.sha256,
     )

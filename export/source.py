@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from export.errors import SourceError
 from export.manifest import content_sha256
+from training.datasets import Dataset, load_dataset
 from training.record import CHECKPOINT_NAME, RECORD_NAME, RunRecord, Status, newest_run, read_record
 
 if TYPE_CHECKING:
@@ -54,6 +55,26 @@ def find_checkpoint(source: Path) -> Checkpoint:
     if sha256 != record.checkpoint_sha256:
         raise SourceError(f"{path} is not the checkpoint that {run / RECORD_NAME} describes: train again")
     return Checkpoint(path=path, sha256=sha256, record=record)
+
+
+def load_run_data(checkpoint: Checkpoint) -> Dataset:
+    """Load the data that a run was trained on, read as they were then.
+
+    Raises:
+        SourceError: the checkpoint belongs to no run, or the data have changed since.
+        DatasetError: the data cannot be read.
+    """
+    if checkpoint.record is None:
+        raise SourceError(
+            f"{checkpoint.path} says nothing of its data: add --data, so that parity can be checked"
+        )
+    known = checkpoint.record.dataset
+    dataset = load_dataset(known.source, known.options)
+    if dataset.sha256 != known.sha256:
+        raise SourceError(
+            f"{known.source} changed since {checkpoint.record.name} was trained: name it with --data"
+        )
+    return dataset
 
 
 def load_checkpoint(path: Path) -> "keras.Model":

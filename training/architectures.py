@@ -1,14 +1,18 @@
-"""The built-in architectures, and the form in which a trained one is saved and served."""
+"""The built-in architectures, and the form in which a trained model is saved and served."""
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
+
+from training.errors import RecipeError
 
 if TYPE_CHECKING:
     import keras
 
 IMAGE, LOGITS, PROBABILITIES = "image", "logits", "probabilities"
+SMALLEST_SIDE = 10  # pixels that two 3 x 3 convolutions with pooling between them need
 
 
-def notebook_cnn(*, input_shape: tuple[int, ...], classes: int, dropout: float) -> "keras.Sequential":
+def notebook_cnn(input_shape: tuple[int, ...], classes: int, dropout: float) -> "keras.Sequential":
     """The convolutional digit classifier of the original notebook, 34,826 parameters on 28 x 28 grey images.
 
     Args:
@@ -38,25 +42,49 @@ def notebook_cnn(*, input_shape: tuple[int, ...], classes: int, dropout: float) 
     )
 
 
-def served_form(core: "keras.Sequential") -> "keras.Model":
-    """Put raw pixels in front of a trained classifier and its logits beside its probabilities.
+ARCHITECTURES: Mapping[str, Callable[[tuple[int, ...], int, float], "keras.Sequential"]] = {
+    "notebook": notebook_cnn,
+}
+
+
+def build_built_in(
+    name: str, input_shape: tuple[int, ...], classes: int, dropout: float
+) -> "keras.Sequential":
+    """Build an architecture of this file; arguments as `notebook_cnn`'s.
+
+    Raises:
+        RecipeError: there is none of this name.
+    """
+    if name not in ARCHITECTURES:
+        raise RecipeError(f"no architecture {name!r}: choose {', '.join(ARCHITECTURES)} or FILE.py:FUNCTION")
+    return ARCHITECTURES[name](input_shape, classes, dropout)
+
+
+def served_form(core: "keras.Model", *, raw_pixels: bool) -> "keras.Model":
+    """Put raw pixels in front of a trained model, and beside its probabilities the logits, if it names them.
 
     The scaling by 1/255 becomes part of the model, so that training, server and device cannot disagree on it.
 
     Args:
-        core: layers from float32 pixels in 0..1, ending in `logits` and `probabilities`; weights are shared.
+        core: the trained model; its weights are shared.
+        raw_pixels: whether it was trained on float32 pixels in 0..1; otherwise it is served as it is.
 
     Returns:
-        A model from `image`, uint8 (batch, height, width, channels), to a dict of `logits` and
-        `probabilities`, float32 (batch, classes).
+        A model from `image`, uint8 (batch, height, width, channels), to what `core` returns; of a Sequential
+        model with layers `logits` and `probabilities` to a dict of both.
     """
     import keras
 
-    image = keras.Input(core.input_shape[1:], dtype="uint8", name=IMAGE)
+    if not raw_pixels:
+        return core
+    image = keras.Input(core.inputs[0].shape[1:], dtype="uint8", name=IMAGE)
     tensor = keras.layers.Rescaling(1 / 255, name="rescaling")(image)
+    if not isinstance(core, keras.Sequential):
+        # The bare call replays the graph layer by layer, where core(tensor) would nest it as one layer.
+        return keras.Model(image, core.call(tensor), name=core.name)
     outputs = {}
     for layer in core.layers:
         tensor = layer(tensor)
         if layer.name in (LOGITS, PROBABILITIES):
             outputs[layer.name] = tensor
-    return keras.Model(image, outputs, name=core.name)
+    return keras.Model(image, outputs if len(outputs) > 1 else tensor, name=core.name)

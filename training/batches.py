@@ -1,6 +1,7 @@
 """From uint8 arrays in memory to seeded, shuffled, augmented batches of float pixels."""
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,70 +17,103 @@ EVALUATION_BATCH = 1000
 SPLIT_SEED = 0  # the split depends on the data alone, so that runs with other seeds stay comparable
 
 
-def validation_indices(labels: NDArray[np.int64], recipe: Recipe) -> NDArray[np.int64]:
-    """Sorted indices of the training samples held out for validation, at least one."""
-    count = len(labels)
+def has_pixels(inputs: Mapping[str, NDArray[Any]]) -> bool:
+    """Whether the only input is uint8 images, which models see as float32 pixels in 0..1."""
+    images = inputs.get("x") if len(inputs) == 1 else None
+    return images is not None and images.dtype == np.uint8 and images.ndim == 4  # noqa: PLR2004
+
+
+def validation_indices(targets: NDArray[Any], recipe: Recipe) -> NDArray[np.int64]:
+    """Sorted indices of the training samples held out for validation, at least one.
+
+    Args:
+        targets: class indices (samples,), or values (samples, values), of which a random share is taken.
+        recipe: which share, and whether at random.
+    """
+    count = len(targets)
     if not recipe.stratified:
         return np.arange(min(int(count * (1 - recipe.validation)), count - 1), count)
     generator = np.random.default_rng(SPLIT_SEED)
+    groups = targets if targets.ndim == 1 else np.zeros(count)
     chosen = []
-    for label in np.unique(labels):
-        members = generator.permutation(np.flatnonzero(labels == label))
+    for group in np.unique(groups):
+        members = generator.permutation(np.flatnonzero(groups == group))
         chosen.append(members[: max(1, round(len(members) * recipe.validation))])
     return np.sort(np.concatenate(chosen))
 
 
-def training_batches(samples: Samples, classes: int, recipe: Recipe, *, seed: int) -> "tf.data.Dataset[Any]":
+def training_batches(
+    samples: Samples, classes: int, recipe: Recipe, *, seed: int, first_epoch: int = 0
+) -> "tf.data.Dataset[Any]":
     """An endless stream of training batches, another order and other augmentation in each epoch.
 
     Images stay uint8 in memory and become float32 pixels in 0..1 a batch at a time.
 
+    Args:
+        samples: to learn from.
+        classes: of the one-hot labels; 0 leaves values as they are.
+        recipe: batch size and augmentation, the latter for images alone.
+        seed: of order and augmentation.
+        first_epoch: how many epochs are done already.
+
     Returns:
-        Pairs of images (batch, height, width, channels) and one-hot labels (batch, classes). The last,
-        smaller batch of an epoch is kept.
+        Pairs of inputs, an array (batch, ...) or several by name, and targets (batch, classes or values).
+        The last, smaller batch of an epoch is kept.
     """
     import tensorflow as tf
 
-    images, labels = tf.constant(samples.inputs["x"]), tf.constant(samples.y)
+    inputs = {name: tf.constant(array) for name, array in samples.inputs.items()}
+    targets, pixels = tf.constant(samples.y), has_pixels(samples.inputs)
 
-    def batch(step: "tf.Tensor", indices: "tf.Tensor") -> tuple["tf.Tensor", "tf.Tensor"]:
-        pixels = tf.cast(tf.gather(images, indices), tf.float32) / 255.0
-        if recipe.augments:
-            pixels = _move(pixels, recipe, tf.stack([step, tf.constant(seed, tf.int64)]))
-        return pixels, tf.one_hot(tf.gather(labels, indices), classes)
+    def batch(step: "tf.Tensor", indices: "tf.Tensor") -> tuple[Any, "tf.Tensor"]:
+        chosen = {name: tf.gather(array, indices) for name, array in inputs.items()}
+        prepared, labels = _prepare(chosen, tf.gather(targets, indices), classes, pixels=pixels)
+        if pixels and recipe.augments:
+            prepared = _move(prepared, recipe, tf.stack([step, tf.constant(seed, tf.int64)]))
+        return prepared, labels
 
-    order = tf.data.Dataset.range(len(samples)).shuffle(len(samples), seed=seed)
-    steps = order.batch(recipe.batch_size).repeat().enumerate()
-    return steps.map(batch, num_parallel_calls=1, deterministic=True).prefetch(2)
+    steps = math.ceil(len(samples) / recipe.batch_size)
+    order = tf.data.Dataset.range(len(samples)).shuffle(len(samples), seed=seed + 1000 * first_epoch)
+    numbered = order.batch(recipe.batch_size).repeat().enumerate(first_epoch * steps)
+    return numbered.map(batch, num_parallel_calls=1, deterministic=True).prefetch(2)
 
 
 def evaluation_batches(samples: Samples, classes: int) -> "tf.data.Dataset[Any]":
     """The samples once, in order, in the form of `training_batches` without augmentation."""
     import tensorflow as tf
 
-    def batch(images: "tf.Tensor", labels: "tf.Tensor") -> tuple["tf.Tensor", "tf.Tensor"]:
-        return tf.cast(images, tf.float32) / 255.0, tf.one_hot(labels, classes)
+    pixels = has_pixels(samples.inputs)
+    arrays = tf.data.Dataset.from_tensor_slices((dict(samples.inputs), samples.y)).batch(EVALUATION_BATCH)
+    return arrays.map(lambda inputs, y: _prepare(inputs, y, classes, pixels=pixels)).prefetch(2)
 
-    arrays = tf.data.Dataset.from_tensor_slices((samples.inputs["x"], samples.y))
-    return arrays.batch(EVALUATION_BATCH).map(batch).prefetch(2)
+
+def _prepare(
+    inputs: "dict[str, tf.Tensor]", targets: "tf.Tensor", classes: int, *, pixels: bool
+) -> tuple[Any, "tf.Tensor"]:
+    import tensorflow as tf
+
+    only = next(iter(inputs.values())) if len(inputs) == 1 else inputs
+    prepared = tf.cast(only, tf.float32) / 255.0 if pixels else only
+    return prepared, tf.one_hot(targets, classes) if classes else targets
 
 
 def _move(pixels: "tf.Tensor", recipe: Recipe, seed: "tf.Tensor") -> "tf.Tensor":
-    """Rotate, zoom and shift every image on its own, about its centre, with black beyond the edges."""
+    """Rotate, zoom, shear and shift every image on its own, about its centre, with black beyond the edges."""
     import tensorflow as tf
 
     count, (height, width) = tf.shape(pixels)[0], pixels.shape[1:3]
-    turn, zoom, right, down = tf.unstack(tf.random.stateless_uniform([4, count], seed, -1.0, 1.0))
+    turn, zoom, right, down, lean = tf.unstack(tf.random.stateless_uniform([5, count], seed, -1.0, 1.0))
     angle, scale = turn * math.radians(recipe.rotation), 1 / (1 + recipe.zoom * zoom)
     cosine, sine = tf.cos(angle) * scale, tf.sin(angle) * scale
+    across = lean * recipe.shear - sine
     centre_x, centre_y = (width - 1) / 2, (height - 1) / 2
     zero = tf.zeros_like(angle)
     # Each row maps an output pixel (x, y) to (a x + b y + c, d x + e y + f) in the input.
     transforms = tf.stack(
         [
             cosine,
-            -sine,
-            centre_x - cosine * centre_x + sine * centre_y + right * recipe.shift,
+            across,
+            centre_x - cosine * centre_x - across * centre_y + right * recipe.shift,
             sine,
             cosine,
             centre_y - sine * centre_x - cosine * centre_y + down * recipe.shift,

@@ -3,23 +3,27 @@
 import dataclasses
 import math
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from training.architectures import PROBABILITIES, notebook_cnn, served_form
+from training.architectures import PROBABILITIES
 from training.batches import evaluation_batches, training_batches, validation_indices
-from training.checkpoint import BestCheckpoint
-from training.datasets import Dataset, Samples
-from training.errors import DatasetError
-from training.metrics import classification_metrics
+from training.core import Core, build_core
+from training.datasets import DataOptions, Dataset, Samples, Task
+from training.errors import DatasetError, RecordError
+from training.journal import Journal, reopen, restore
+from training.metrics import classification_metrics, regression_metrics
 from training.recipes import Recipe
 from training.record import CHECKPOINT_NAME, Epoch, Metrics, RunRecord, Status
 from training.rundir import begin_run, end_run
 
 if TYPE_CHECKING:
     import keras
+
+PREDICTION_BATCH = 1000
 
 
 class Listener(Protocol):
@@ -35,110 +39,159 @@ class Listener(Protocol):
         """Note that an epoch is done, and whether it is the best so far."""
 
 
-def train(recipe: Recipe, dataset: Dataset, *, out: Path, seed: int, listener: Listener) -> RunRecord:
-    """Train, keep the best checkpoint by validation accuracy, and measure it once on the test split.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a run is to do.
+
+    Attributes:
+        recipe: how.
+        options: with which the data were read.
+        out: the run directory, which must not exist unless the run is resumed.
+        seed: of weights, order, dropout and augmentation.
+        deterministic: hold TensorFlow to repeatable kernels, at some cost in speed.
+        resume: go on with the unfinished run in `out`.
+    """
+
+    recipe: Recipe
+    options: DataOptions
+    out: Path
+    seed: int
+    deterministic: bool = False
+    resume: bool = False
+
+
+def train(plan: Plan, dataset: Dataset, listener: Listener) -> RunRecord:
+    """Train, keep the best checkpoint by validation results, and measure it once on the test split.
 
     Args:
-        recipe: how.
-        dataset: uint8 images with a training split.
-        out: the run directory, which must not exist yet.
-        seed: of weights, order, dropout and augmentation.
+        plan: what to do.
+        dataset: with a training split.
         listener: told of progress.
 
     Returns:
-        The finished run's record, as written to `out`.
+        The finished run's record, as written to the run directory.
 
     Raises:
-        DatasetError: the data are not uint8 images, or have no training split.
-        RecordError: `out` exists or cannot be written.
-        TrainingError: the loss became NaN or infinite.
+        DatasetError: the data have no training split, or do not fit the architecture.
+        RecipeError: the architecture cannot be built.
+        RecordError: the run directory exists, cannot be written, or cannot be resumed.
+        TrainingError: the loss became NaN or infinite, or the disk filled up.
     """
     import keras
+    import tensorflow as tf
 
     started = time.monotonic()
-    source = _training_images(dataset)
-    held_out = validation_indices(source.y, recipe)
-    kept = np.setdiff1d(np.arange(len(source)), held_out)
-    fitting, validation = source.take(kept), source.take(held_out)
-
-    keras.utils.set_random_seed(seed)
-    core = notebook_cnn(
-        input_shape=source.inputs["x"].shape[1:], classes=len(dataset.labels), dropout=recipe.dropout
-    )
-    served = served_form(core)
-    record = begin_run(out, recipe, dataset, seed, served.count_params(), held_out)
-    served.summary(print_fn=listener.say)
-
-    best = BestCheckpoint(served, out / CHECKPOINT_NAME, listener.epoch)
-    try:
-        _fit(core, recipe, fitting, validation, len(dataset.labels), seed, best, listener)
-        model = keras.models.load_model(best.path, compile=False, safe_mode=True)
-        record = dataclasses.replace(
-            record,
-            validation=_measure(model, validation),
-            test=_measure(model, dataset.test),
-            wall_seconds=round(time.monotonic() - started, 1),
-        )
-    except BaseException:
-        end_run(record, best, Status.INTERRUPTED, out)
-        raise
-    return end_run(record, best, Status.COMPLETE, out)
-
-
-def _training_images(dataset: Dataset) -> Samples:
     if dataset.train is None:
         raise DatasetError(f"{dataset.source} has no training split: add x_train and y_train")
-    images = dataset.train.inputs.get("x", np.zeros(0))
-    if images.dtype != np.uint8 or images.ndim != 4 or min(images.shape[1:3]) < 10:  # noqa: PLR2004
-        raise DatasetError(
-            f"{dataset.source} holds {images.dtype} of shape {images.shape}: the built-in recipes learn from "
-            "uint8 images (samples, height, width, channels) of at least 10 x 10 pixels"
+    if plan.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    keras.utils.set_random_seed(plan.seed)
+    held_out = validation_indices(dataset.train.y, plan.recipe)
+    fitting = dataset.train.take(np.setdiff1d(np.arange(len(dataset.train)), held_out))
+    validation = dataset.train.take(held_out)
+    core = build_core(plan.recipe, dataset)
+    record = _record(plan, dataset, core, held_out)
+    core.served.summary(print_fn=listener.say)
+
+    journal = Journal(plan.out, record, core=core.model, served=core.served, listener=listener.epoch)
+    try:
+        _fit(plan, core, journal, fitting, validation, listener)
+        best = keras.models.load_model(plan.out / CHECKPOINT_NAME, compile=False, safe_mode=True)
+        record = dataclasses.replace(
+            journal.record,
+            status=Status.COMPLETE,
+            validation=_measure(best, validation, dataset.task),
+            test=_measure(best, dataset.test, dataset.task),
+            wall_seconds=round(record.wall_seconds + time.monotonic() - started, 1),
         )
-    if len(dataset.train) < 2 or len(dataset.labels) < 2:  # noqa: PLR2004
-        raise DatasetError(f"{dataset.source}: training needs at least two samples and two classes")
-    return dataset.train
+    except BaseException:
+        seconds = round(record.wall_seconds + time.monotonic() - started, 1)
+        interrupted = dataclasses.replace(journal.record, status=Status.INTERRUPTED, wall_seconds=seconds)
+        end_run(interrupted, plan.out)
+        raise
+    end_run(record, plan.out)
+    return record
+
+
+def _record(plan: Plan, dataset: Dataset, core: Core, held_out: "np.ndarray[Any, Any]") -> RunRecord:
+    if not plan.resume:
+        return begin_run(
+            plan.out,
+            plan.recipe,
+            dataset,
+            plan.seed,
+            core.served.count_params(),
+            held_out,
+            options=plan.options,
+            architecture_sha256=core.source_sha256,
+            deterministic=plan.deterministic,
+        )
+    record = reopen(plan.out)
+    changed = [
+        what
+        for what, before, now in (
+            ("the data", record.dataset.sha256, dataset.sha256),
+            ("the architecture", record.architecture_sha256, core.source_sha256),
+        )
+        if before != now
+    ]
+    if changed:
+        raise RecordError(f"{' and '.join(changed)} of {plan.out} changed since it began: train anew")
+    return dataclasses.replace(record, status=Status.RUNNING)
 
 
 def _fit(
-    core: "keras.Sequential",
-    recipe: Recipe,
-    fitting: Samples,
-    validation: Samples,
-    classes: int,
-    seed: int,
-    best: BestCheckpoint,
-    listener: Listener,
+    plan: Plan, core: Core, journal: Journal, fitting: Samples, validation: Samples, listener: Listener
 ) -> None:
     import keras
 
+    recipe, model, done = plan.recipe, core.model, len(journal.record.history)
     steps = math.ceil(len(fitting) / recipe.batch_size)
-    core.compile(
-        optimizer=keras.optimizers.Adam(_learning_rate(recipe, steps)),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
-        metrics=["accuracy"],
+    model.compile(
+        optimizer=_optimizer(recipe, steps),
+        loss=core.loss(recipe.label_smoothing),
+        metrics=["accuracy"] if core.classes else [],
         jit_compile=False,  # XLA's compilation costs more than it saves on a CPU
     )
-    callbacks: list[Any] = [
-        keras.callbacks.LambdaCallback(
-            on_epoch_begin=lambda epoch, _: best.begin(epoch + 1),
-            on_epoch_end=lambda epoch, logs: best.end(epoch + 1, logs),
-            on_train_batch_end=lambda step, **_: listener.step(best.running, step + 1, steps),
-        )
-    ]
+    restore(plan.out, journal.record, model)
+    # Averaged weights are swapped in for validation and the checkpoint; the state is saved before.
+    keep_state = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, _: journal.keep_state(epoch + 1))
+    follow = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, _: journal.begin(epoch + 1),
+        on_epoch_end=lambda epoch, logs: journal.end(epoch + 1, logs),
+        on_train_batch_end=lambda step, **_: listener.step(journal.running, step + 1, steps),
+    )
+    averaged = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if recipe.average else []
+    callbacks = [keep_state, *averaged, follow]
     if recipe.stop_patience:
         callbacks.append(
             keras.callbacks.EarlyStopping(
-                "val_accuracy", mode="max", min_delta=recipe.stop_delta, patience=recipe.stop_patience
+                "val_accuracy" if core.classes else "val_loss",
+                mode="max" if core.classes else "min",
+                min_delta=recipe.stop_delta,
+                patience=recipe.stop_patience,
             )
         )
-    core.fit(
-        training_batches(fitting, classes, recipe, seed=seed),
-        validation_data=evaluation_batches(validation, classes),
+    model.fit(
+        training_batches(fitting, core.classes, recipe, seed=plan.seed, first_epoch=done),
+        validation_data=evaluation_batches(validation, core.classes),
+        initial_epoch=done,
         epochs=recipe.epochs,
         steps_per_epoch=steps,
         shuffle=False,  # the batches come shuffled
         callbacks=callbacks,
         verbose=0,
+    )
+
+
+def _optimizer(recipe: Recipe, steps: int) -> "keras.Optimizer":
+    import keras
+
+    return keras.optimizers.Adam(
+        _learning_rate(recipe, steps),
+        weight_decay=recipe.weight_decay or None,
+        use_ema=recipe.average > 0,
+        ema_momentum=recipe.average or 0.99,
     )
 
 
@@ -158,6 +211,11 @@ def _learning_rate(recipe: Recipe, steps: int) -> Any:  # noqa: ANN401  (a numbe
     )
 
 
-def _measure(model: "keras.Model", samples: Samples) -> Metrics:
-    answers = model.predict(samples.inputs["x"], batch_size=1000, verbose=0)
-    return classification_metrics(answers[PROBABILITIES], samples.y)
+def _measure(model: "keras.Model", samples: Samples, task: Task) -> Metrics:
+    inputs: Any = dict(samples.inputs) if len(samples.inputs) > 1 else next(iter(samples.inputs.values()))
+    answers = model.predict(inputs, batch_size=PREDICTION_BATCH, verbose=0)
+    if isinstance(answers, dict):
+        answers = answers[PROBABILITIES]
+    if task is Task.REGRESSION:
+        return regression_metrics(answers, samples.y)
+    return classification_metrics(answers, samples.y)

@@ -48,3 +48,17 @@ def classification_metrics(probabilities: NDArray[Any], labels: NDArray[np.int64
         accuracy_high=high,
         loss=float(-np.log(np.maximum(chosen, np.finfo(np.float32).tiny)).mean()),
     )
+
+
+def regression_metrics(values: NDArray[Any], targets: NDArray[Any]) -> Metrics:
+    """Root mean squared and mean absolute error.
+
+    Args:
+        values: (samples, values), the model's.
+        targets: the same shape.
+    """
+    distance = values.astype(np.float64) - targets
+    squared = float((distance**2).mean())
+    return Metrics(
+        samples=len(targets), loss=squared, rmse=math.sqrt(squared), mae=float(np.abs(distance).mean())
+    )

@@ -17,15 +17,14 @@ def training_curves(history: tuple[Epoch, ...], best_epoch: int) -> bytes:
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
     epochs = [epoch.epoch for epoch in history]
-    panels = (
-        ("loss", [epoch.loss for epoch in history], [epoch.validation_loss for epoch in history]),
-        (
-            "accuracy, %",
-            [100 * epoch.accuracy for epoch in history],
-            [100 * epoch.validation_accuracy for epoch in history],
-        ),
-    )
-    for axes, (title, training, validation) in zip(figure.subplots(1, 2), panels, strict=True):
+    panels = [("loss", [epoch.loss for epoch in history], [epoch.validation_loss for epoch in history])]
+    if history[0].accuracy is not None:
+        training = [100 * (epoch.accuracy or 0) for epoch in history]
+        validation = [100 * (epoch.validation_accuracy or 0) for epoch in history]
+        panels.append(("accuracy, %", training, validation))
+    for axes, (title, training, validation) in zip(
+        figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
+    ):
         axes.plot(epochs, training, marker="o", label="training")
         axes.plot(epochs, validation, marker="o", label="validation")
         axes.axvline(best_epoch, color="grey", linestyle=":", label=f"best epoch ({best_epoch})")

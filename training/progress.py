@@ -52,8 +52,14 @@ class ConsoleListener:
 
     def epoch(self, epoch: Epoch, *, best: bool) -> None:
         """Print an epoch's figures."""
+        training, validation = (
+            f"loss {loss:.4f}" + ("" if accuracy is None else f"  accuracy {accuracy:.2%}")
+            for loss, accuracy in (
+                (epoch.loss, epoch.accuracy),
+                (epoch.validation_loss, epoch.validation_accuracy),
+            )
+        )
         self.say(
-            f"epoch {epoch.epoch:>2}/{self._epochs}  loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.2%}  "
-            f"validation loss {epoch.validation_loss:.4f}  accuracy {epoch.validation_accuracy:.2%}  "
+            f"epoch {epoch.epoch:>2}/{self._epochs}  {training}  validation {validation}  "
             f"{epoch.seconds:.1f} s{'  best so far' if best else ''}"
         )

@@ -1,6 +1,11 @@
 """Recipes are data: every setting of a training run in one frozen record."""
 
+import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import get_type_hints
+
+import msgspec
 
 from training.errors import RecipeError
 
@@ -10,9 +15,11 @@ class Recipe:
     """All that decides how a model is trained.
 
     Attributes:
+        architecture: a built-in one's name, or a user's own as FILE.py:FUNCTION.
         epochs: passes over the training samples.
         batch_size: samples a step.
         learning_rate: Adam's; the peak, if the schedule moves it.
+        weight_decay: decoupled, as AdamW's; 0 for none.
         cosine_schedule: rise linearly for the warm-up, then fall along half a cosine to nearly zero.
         warmup: share of all steps, 0 to 1.
         label_smoothing: 0 to below 1.
@@ -20,6 +27,8 @@ class Recipe:
         shift: largest random shift of a training image, pixels each way.
         rotation: largest random rotation, degrees each way.
         zoom: largest random change of size, share each way.
+        shear: largest random shear, pixels a pixel each way.
+        average: momentum of the weights' moving average, which then is validated and kept; 0 for none.
         validation: share of the training samples held out to choose the checkpoint.
         stratified: hold out the same share of every class, at random; else the last samples.
         stop_delta, stop_patience: stop when the validation accuracy has not risen by `stop_delta` for that
@@ -27,9 +36,11 @@ class Recipe:
     """
 
     name: str
+    architecture: str = "notebook"
     epochs: int
     batch_size: int
     learning_rate: float
+    weight_decay: float = 0.0
     cosine_schedule: bool = False
     warmup: float = 0.0
     label_smoothing: float = 0.0
@@ -37,6 +48,8 @@ class Recipe:
     shift: float = 0.0
     rotation: float = 0.0
     zoom: float = 0.0
+    shear: float = 0.0
+    average: float = 0.0
     validation: float = 0.1
     stratified: bool = True
     stop_delta: float = 0.0
@@ -54,6 +67,9 @@ class Recipe:
             "shift": (0, 1_000),
             "rotation": (0, 180),
             "zoom": (0, 0.9),
+            "shear": (0, 1),
+            "weight_decay": (0, 1),
+            "average": (0, 0.99999),
             "validation": (0.001, 0.9),
         }
         for field, (low, high) in bounds.items():
@@ -63,7 +79,7 @@ class Recipe:
     @property
     def augments(self) -> bool:
         """Whether training images are moved at random."""
-        return bool(self.shift or self.rotation or self.zoom)
+        return bool(self.shift or self.rotation or self.zoom or self.shear)
 
 
 RECIPES: dict[str, Recipe] = {
@@ -105,3 +121,26 @@ def find_recipe(name: str) -> Recipe:
         return RECIPES[name]
     except KeyError:
         raise RecipeError(f"no recipe {name!r}: choose one of {', '.join(RECIPES)}") from None
+
+
+def change_settings(recipe: Recipe, changes: Sequence[str]) -> Recipe:
+    """Change fields of a recipe by `name=value` texts.
+
+    Raises:
+        RecipeError: an unknown name (the nearest known one is offered), or a value of another type.
+    """
+    types = get_type_hints(Recipe)
+    values: dict[str, object] = {}
+    for change in changes:
+        name, equals, text = change.partition("=")
+        if not equals:
+            raise RecipeError(f"{change!r} changes nothing: write name=value")
+        if name not in types or name == "name":
+            near = difflib.get_close_matches(name, types, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(sorted(types))}"
+            raise RecipeError(f"a recipe has no setting {name!r}: {hint}")
+        try:
+            values[name] = msgspec.convert(text, types[name], strict=False)
+        except msgspec.ValidationError:
+            raise RecipeError(f"{name} takes a {types[name].__name__}, not {text!r}") from None
+    return msgspec.convert({**msgspec.to_builtins(recipe), **values}, Recipe)

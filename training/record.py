@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from training.errors import RecordError
+from training.samples import DataOptions, Task
 
 SCHEMA_VERSION = 1
 RECORD_NAME = "run.json"
@@ -28,35 +29,50 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metrics:
-    """A classifier's results on one split.
+    """A model's results on one split: of a classifier the first group, of a regression the second.
 
     Attributes:
         samples: how many.
+        loss: mean negative log-likelihood in nats, or mean squared error.
         correct: right top-1 answers.
         accuracy: correct / samples, 0 to 1.
         accuracy_low: lower end of the 95 % Wilson interval.
         accuracy_high: upper end.
-        loss: mean negative log-likelihood, nats.
+        rmse: root mean squared error, in the target's units.
+        mae: mean absolute error, in the target's units.
     """
 
     samples: int
-    correct: int
-    accuracy: float
-    accuracy_low: float
-    accuracy_high: float
     loss: float
+    correct: int | None = None
+    accuracy: float | None = None
+    accuracy_low: float | None = None
+    accuracy_high: float | None = None
+    rmse: float | None = None
+    mae: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Epoch:
-    """One pass over the training samples; accuracies 0 to 1, losses as the recipe defines them."""
+    """One pass over the training samples; losses as the recipe defines them.
+
+    Attributes:
+        epoch: from 1.
+        accuracy, validation_accuracy: 0 to 1; None for regression.
+        seconds: wall time, validation included.
+    """
 
     epoch: int
     loss: float
-    accuracy: float
+    accuracy: float | None
     validation_loss: float
-    validation_accuracy: float
+    validation_accuracy: float | None
     seconds: float
+
+    @property
+    def score(self) -> tuple[float, float]:
+        """What makes one epoch better than another: validation accuracy, then a lower validation loss."""
+        return (self.validation_accuracy or 0.0, -self.validation_loss)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,13 +80,16 @@ class DataRecord:
     """The data a run saw: where from, the content's SHA-256, the splits.
 
     Attributes:
-        source: as `training.datasets.load_dataset` takes it.
+        source, options: as `training.datasets.load_dataset` takes them.
+        task: what was learnt.
         sha256: of the content.
         train, validation, test: samples in each split.
         index_sha256: over the validation samples' int64 indices into the training arrays.
     """
 
     source: str
+    options: DataOptions
+    task: Task
     sha256: str
     train: int
     validation: int
@@ -85,9 +104,12 @@ class RunRecord:
     Attributes:
         recipe: its name.
         settings: every field of the recipe.
+        architecture_sha256: of the file that a user's own architecture came from.
+        deterministic: whether TensorFlow was held to repeatable kernels.
         parameters: trainable and other weights of the model, a count.
         best_epoch: the epoch whose weights `best.keras` holds, from 1.
         validation, test: metrics of `best.keras`; the test split is read once, after the choice.
+        wall_seconds: of all sittings, if the run was resumed.
     """
 
     schema_version: int
@@ -96,7 +118,9 @@ class RunRecord:
     created: str
     recipe: str
     settings: dict[str, object]
+    architecture_sha256: str | None
     seed: int
+    deterministic: bool
     parameters: int
     dataset: DataRecord
     labels: tuple[str, ...]
@@ -106,7 +130,7 @@ class RunRecord:
     checkpoint_sha256: str | None = None
     validation: Metrics | None = None
     test: Metrics | None = None
-    wall_seconds: float | None = None
+    wall_seconds: float = 0.0
 
 
 def write_record(record: RunRecord, folder: Path) -> None:

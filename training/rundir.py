@@ -7,6 +7,7 @@ import hashlib
 import importlib.metadata
 import io
 import platform
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,9 +15,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from training.checkpoint import BestCheckpoint
-from training.datasets import Dataset
+from training.datasets import DataOptions, Dataset
 from training.errors import RecordError
+from training.journal import settle
 from training.plots import training_curves
 from training.recipes import Recipe
 from training.record import (
@@ -31,6 +32,9 @@ from training.record import (
     write_record,
 )
 
+# The optimizer's state counts three, twice while it is replaced; the checkpoint likewise.
+WEIGHT_COPIES, BYTES_A_WEIGHT, SPARE_BYTES = 10, 4, 5_000_000
+
 PACKAGES = ("keraport", "tensorflow", "tensorflow-cpu", "keras", "numpy")
 
 
@@ -41,6 +45,10 @@ def begin_run(
     seed: int,
     parameters: int,
     held_out: NDArray[np.int64],
+    *,
+    options: DataOptions,
+    architecture_sha256: str | None,
+    deterministic: bool,
 ) -> RunRecord:
     """Create the run directory and write its first record, with the status `running`.
 
@@ -51,11 +59,14 @@ def begin_run(
         seed: of the run.
         parameters: of the model, a count.
         held_out: indices of the validation samples.
+        options: with which the data set was read.
+        architecture_sha256: of the file of a user's own architecture.
+        deterministic: whether the run is repeatable on this machine.
 
     Raises:
-        RecordError: `out` exists or cannot be created.
+        RecordError: `out` exists, cannot be created, or its disk is full.
     """
-    _create(out)
+    _create(out, WEIGHT_COPIES * BYTES_A_WEIGHT * parameters + SPARE_BYTES)
     train_samples = 0 if dataset.train is None else len(dataset.train)
     packages = {"python": platform.python_version()}
     for package in PACKAGES:
@@ -69,10 +80,14 @@ def begin_run(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         recipe=settings.pop("name"),
         settings=settings,
+        architecture_sha256=architecture_sha256,
         seed=seed,
+        deterministic=deterministic,
         parameters=parameters,
         dataset=DataRecord(
             source=dataset.source,
+            options=options,
+            task=dataset.task,
             sha256=dataset.sha256,
             train=train_samples - len(held_out),
             validation=len(held_out),
@@ -86,33 +101,28 @@ def begin_run(
     return record
 
 
-def end_run(record: RunRecord, best: BestCheckpoint, status: Status, out: Path) -> RunRecord:
-    """Write the final record, and the history as CSV and PNG if an epoch was finished.
-
-    Returns:
-        The record with the history, the best epoch and the checkpoint's digest.
-    """
-    record = dataclasses.replace(record, status=status)
-    if best.history:
-        record = dataclasses.replace(
-            record,
-            history=tuple(best.history),
-            best_epoch=best.epoch,
-            checkpoint_sha256=hashlib.sha256(best.path.read_bytes()).hexdigest(),
-        )
+def end_run(record: RunRecord, out: Path) -> None:
+    """Write the final record, and the history as CSV and PNG if an epoch was finished."""
+    if record.best_epoch is not None:
         write_atomically(out / HISTORY_NAME, _history_csv(record.history))
-        write_atomically(out / CURVES_NAME, training_curves(record.history, best.epoch))
+        write_atomically(out / CURVES_NAME, training_curves(record.history, record.best_epoch))
     write_record(record, out)
-    return record
+    settle(out, record)
 
 
-def _create(out: Path) -> None:
+def _create(out: Path, needed_bytes: int) -> None:
     try:
         out.mkdir(parents=True)
     except FileExistsError:
         raise RecordError(f"{out} exists: old runs are kept, choose another --out") from None
     except OSError as error:
         raise RecordError(f"cannot create {out} ({error.strerror}): choose another --out") from error
+    free = shutil.disk_usage(out).free
+    if free < needed_bytes:
+        out.rmdir()
+        raise RecordError(
+            f"{out} has {free / 1e6:.0f} MB free, a run may need {needed_bytes / 1e6:.0f}: free some space"
+        )
 
 
 def _history_csv(history: tuple[Epoch, ...]) -> bytes:
