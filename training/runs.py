@@ -51,6 +51,8 @@ def _row(path: Path) -> RunRow:
         return summarize_run(path, read_record(path))
     except RecordError as error:
         return RunRow(path=str(path), problem=str(error))
+    except (UnicodeDecodeError, RecursionError) as error:  # what the JSON reader makes of garbage
+        return RunRow(path=str(path), problem=f"{path / RECORD_NAME} is no run record ({error}): train again")
 
 
 def summarize_run(path: Path, record: RunRecord) -> RunRow:
