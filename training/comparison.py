@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from training.errors import RecordError
-from training.record import read_record
+from training.record import RunRecord, read_record
 from training.runs import RunRow, summarize_run
 from training.significance import Difference, judge_difference
 
@@ -50,7 +50,7 @@ def compare_runs(paths: Sequence[Path]) -> Comparison:
     if len(paths) < 2:  # noqa: PLR2004  (it takes two)
         raise RecordError("one run cannot be compared: name two or more run directories")
     records = [read_record(path) for path in paths]
-    set_out = [_flat(msgspec.to_builtins(record)) for record in records]
+    set_out = [_settings(record) for record in records]
     names = dict.fromkeys(name for settings in set_out for name in settings)
     values = {name: tuple(settings.get(name) for settings in set_out) for name in names}
     return Comparison(
@@ -63,12 +63,17 @@ def compare_runs(paths: Sequence[Path]) -> Comparison:
     )
 
 
-def _flat(settings: Mapping[str, object], prefix: str = "") -> dict[str, object]:
-    """Nested names joined by dots."""
+def _settings(record: RunRecord) -> dict[str, object]:
+    """What a run set out with, nested names joined by dots."""
+    fields = msgspec.to_builtins(record)
+    return _flat({name: value for name, value in fields.items() if name not in OUTCOME})
+
+
+def _flat(fields: Mapping[str, object], prefix: str = "") -> dict[str, object]:
     flat: dict[str, object] = {}
-    for name, value in settings.items():
+    for name, value in fields.items():
         if isinstance(value, dict):
             flat |= _flat(value, f"{prefix}{name}.")
-        elif prefix or name not in OUTCOME:
+        else:
             flat[f"{prefix}{name}"] = value
     return flat

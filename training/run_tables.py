@@ -8,10 +8,11 @@ from rich.console import Console
 from rich.table import Table
 
 from training.comparison import Comparison
-from training.record import Epoch, Metrics, RunRecord
+from training.record import Epoch, RunRecord
+from training.run_texts import NONE, duration_text, metric_texts, plain_text, result_text
 from training.runs import RunRow
+from training.tables import PLAIN_WIDTH
 
-NONE = "-"
 LABELS = 10  # more are no overview
 
 
@@ -27,11 +28,15 @@ def print_listing(console: Console, rows: Sequence[RunRow], folder: Path) -> Non
         return
     table = _table("run", "status", "recipe", "seed", "epochs", "best", "validation", "test (95 %)", "time")
     for row in rows:
-        status = "unreadable" if row.problem else _text(row.status)
-        settings = (_text(value) for value in (row.recipe, row.seed, row.epochs, row.best_epoch))
-        results = (_result(row.validation), _result(row.test, interval=True), _duration(row.wall_seconds))
+        status = "unreadable" if row.problem else plain_text(row.status)
+        settings = (plain_text(value) for value in (row.recipe, row.seed, row.epochs, row.best_epoch))
+        results = (
+            result_text(row.validation),
+            result_text(row.test, interval=True),
+            duration_text(row.wall_seconds),
+        )
         table.add_row(row.path, status, *settings, *results)
-    console.print(table)
+    _print_wide(console, table)
     for row in rows:
         if row.problem:
             console.print(f"unreadable: {row.problem}", style="yellow", soft_wrap=True)
@@ -45,7 +50,7 @@ def print_run(console: Console, path: Path, record: RunRecord) -> None:
     labels = ", ".join(record.labels[:LABELS])
     facts: dict[str, object] = {
         "created": record.created,
-        "time": _duration(record.wall_seconds),
+        "time": duration_text(record.wall_seconds),
         "parameters": f"{record.parameters:,}",
         "architecture": record.architecture_sha256 and f"SHA-256 {record.architecture_sha256}",
         "deterministic": record.deterministic,
@@ -59,7 +64,7 @@ def print_run(console: Console, path: Path, record: RunRecord) -> None:
     splits = {"validation": record.validation, "test": record.test}
     for name, metrics in splits.items():
         if metrics is not None:
-            _print_facts(console, name, dict(_metrics(metrics)))
+            _print_facts(console, name, dict(metric_texts(metrics)))
     if record.history:
         console.print("\nepochs", style="bold")
         console.print(_epochs(record.history, record.best_epoch))
@@ -69,14 +74,14 @@ def print_comparison(console: Console, comparison: Comparison) -> None:
     """Print the settings that differ, the metrics, and what the difference of the accuracies is worth."""
     table = _table("", *(row.path for row in comparison.runs))
     for name, values in comparison.settings.items():
-        table.add_row(name, *map(_text, values))
+        table.add_row(name, *map(plain_text, values))
     if not comparison.settings:
         table.add_row("settings", *("the same" for _ in comparison.runs))
     table.add_section()
     outcomes = [dict(_outcome(row)) for row in comparison.runs]
     for name in dict.fromkeys(name for outcome in outcomes for name in outcome):
         table.add_row(name, *(outcome.get(name, NONE) for outcome in outcomes))
-    console.print(table)
+    _print_wide(console, table)
     console.print()
     for difference in comparison.differences:
         console.print(difference.statement, soft_wrap=True)
@@ -89,36 +94,13 @@ def print_comparison(console: Console, comparison: Comparison) -> None:
 
 
 def _outcome(row: RunRow) -> Iterable[tuple[str, str]]:
-    yield "status", _text(row.status)
-    yield "epochs", _text(row.epochs)
-    yield "best epoch", _text(row.best_epoch)
-    yield "time", _duration(row.wall_seconds)
+    yield "status", plain_text(row.status)
+    yield "epochs", plain_text(row.epochs)
+    yield "best epoch", plain_text(row.best_epoch)
+    yield "time", duration_text(row.wall_seconds)
     for split, metrics in (("validation", row.validation), ("test", row.test)):
         if metrics is not None:
-            yield from ((f"{split} {name}", value) for name, value in _metrics(metrics))
-
-
-def _metrics(metrics: Metrics) -> Iterable[tuple[str, str]]:
-    """Those that the model's kind has, by name."""
-    yield "samples", f"{metrics.samples:,}"
-    yield "loss", f"{metrics.loss:.4f}"
-    if metrics.accuracy is not None:
-        yield "accuracy", _result(metrics, interval=True)
-    if metrics.rmse is not None:
-        yield "RMSE", f"{metrics.rmse:.4g}"
-    if metrics.mae is not None:
-        yield "MAE", f"{metrics.mae:.4g}"
-
-
-def _result(metrics: Metrics | None, *, interval: bool = False) -> str:
-    """The accuracy, or of a regression the error."""
-    if metrics is None:
-        return NONE
-    if metrics.accuracy is None:
-        return NONE if metrics.rmse is None else f"RMSE {metrics.rmse:.4g}"
-    if not interval or metrics.accuracy_low is None or metrics.accuracy_high is None:
-        return f"{metrics.accuracy:.2%}"
-    return f"{metrics.accuracy:.2%} ({metrics.accuracy_low:.2%} to {metrics.accuracy_high:.2%})"
+            yield from ((f"{split} {name}", value) for name, value in metric_texts(metrics))
 
 
 def _epochs(history: Sequence[Epoch], best: int | None) -> Table:
@@ -141,7 +123,7 @@ def _print_facts(console: Console, title: str, facts: dict[str, object]) -> None
         console.print(f"\n{title}", style="bold")
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, value in facts.items():
-        table.add_row(name, _text(value))
+        table.add_row(name, plain_text(value))
     console.print(table)
 
 
@@ -152,14 +134,7 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _text(value: object) -> str:
-    if value is None:
-        return NONE
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
-
-
-def _duration(seconds: float | None) -> str:
-    if not seconds:
-        return NONE
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+def _print_wide(console: Console, table: Table) -> None:
+    """Let a narrow window wrap whole lines, which is easier to read than words broken within cells."""
+    console.width = max(console.width, PLAIN_WIDTH)
+    console.print(table)
