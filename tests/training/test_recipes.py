@@ -16,7 +16,7 @@ def test_the_notebook_recipe_is_the_notebooks():
 
 
 def test_the_notebook_architecture_has_its_shapes_and_parameters():
-    core = notebook_cnn(input_shape=(28, 28, 1), classes=10, dropout=0.25)
+    core = notebook_cnn((28, 28, 1), 10, 0.25)
     shapes = [tuple(layer.output.shape[1:]) for layer in core.layers]
     assert shapes[:5] == [(26, 26, 32), (13, 13, 32), (11, 11, 64), (5, 5, 64), (1600,)]
     assert shapes[-2:] == [(10,), (10,)]
@@ -25,8 +25,8 @@ def test_the_notebook_architecture_has_its_shapes_and_parameters():
 
 
 def test_the_served_form_takes_raw_pixels_and_shares_the_weights():
-    core = notebook_cnn(input_shape=(28, 28, 1), classes=10, dropout=0.25)
-    served = served_form(core)
+    core = notebook_cnn((28, 28, 1), 10, 0.25)
+    served = served_form(core, raw_pixels=True)
     assert served.count_params() == 34_826
     assert (served.inputs[0].name, served.inputs[0].dtype) == ("image", "uint8")
     assert {name: tuple(tensor.shape) for name, tensor in served.output.items()} == {
