@@ -34,10 +34,11 @@ parity: $(READY) ## check the newest published version again [TARGET REFERENCE D
 serve: $(READY) ## serve models/ over gRPC until Ctrl-C [REPOSITORY MODEL HOST PORT]
 	$(strip $(KERAPORT) serve $(call flag,REPOSITORY,repository) $(call flag,MODEL,model) $(call flag,HOST,host) $(call flag,PORT,port))
 
-demo: $(READY) ## train if need be, export, start a server, predict, stop
-	@ls runs/*/run.json >/dev/null 2>&1 || $(MAKE) train
-	@$(MAKE) export
-	@log=$$(mktemp); $(KERAPORT) serve --port 0 2>"$$log" & server=$$!; \
+demo: $(READY) ## train if need be, export, start a server, predict, stop [REPOSITORY]
+	@grep -qs '"status": "complete"' runs/*/run.json || $(MAKE) train
+	@$(MAKE) export MODEL=demo
+	@log=$$(mktemp); \
+	  $(strip $(KERAPORT) serve --port 0 --model demo $(call flag,REPOSITORY,repository)) 2>"$$log" & server=$$!; \
 	  trap 'kill -TERM $$server 2>/dev/null; wait $$server; rm -f "$$log"' EXIT INT TERM; \
 	  until grep -q '^ready' "$$log"; do \
 	    kill -0 $$server 2>/dev/null || { cat "$$log" >&2; exit 1; }; sleep 0.1; done; \

@@ -25,7 +25,7 @@ from training.data_cli import data_app, show
 from training.errors import TrainingError
 from training.runs_cli import runs_app
 
-USAGE, UNEXPECTED = 2, 70
+USAGE, UNEXPECTED, INTERRUPTED = 2, 70, 130
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -72,6 +72,9 @@ def root(
 def native_output_aside() -> Iterator[None]:
     """Send what TensorFlow's native code prints into a file, whose tail is shown on an unexpected error."""
     streams = sys.stdout, sys.stderr
+    if None in streams:  # closed by the caller: nothing to keep clean
+        yield
+        return
     with tempfile.TemporaryFile() as log, _duplicate(1, streams[0]) as out, _duplicate(2, streams[1]) as err:
         sys.stdout, sys.stderr = out, err
         os.dup2(log.fileno(), 1)
@@ -129,6 +132,8 @@ def main() -> None:
         warnings.simplefilter("ignore")  # those of other people's libraries, which a user can't mend
     try:
         app(arguments)
+    except KeyboardInterrupt:  # before or after the command itself, which ends by its own rules
+        sys.exit(INTERRUPTED)
     except Exception as error:  # noqa: BLE001  (the last line of defence: a message, not a traceback)
         if debug:
             traceback.print_exc()

@@ -10,6 +10,7 @@ from export.judge import judge
 from export.manifest import MANIFEST_NAME, Artifact, Manifest, read_manifest, verify_artifact
 from export.reference import Reference
 from export.sessions import SessionSettings
+from export.source import Checkpoint, find_checkpoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,28 @@ def find_target(path: Path) -> Target:
     return Target(files=((_format_of(path), path, SessionSettings()),), manifest=beside)
 
 
+def find_own_checkpoint(target: Target, name: Path, runs: Path) -> Checkpoint:
+    """The checkpoint that a published version was made from, in its run.
+
+    Args:
+        target: what is checked.
+        name: as it was named, for messages.
+        runs: the folder of runs.
+
+    Raises:
+        SourceError: the target names no run, or that run holds another checkpoint by now.
+    """
+    run = target.manifest.source.run if target.manifest else None
+    if target.manifest is None or run is None or run != Path(run).name:
+        raise SourceError(f"{name} does not say which run it comes from: add --reference")
+    checkpoint = find_checkpoint(runs / run)
+    if checkpoint.sha256 != target.manifest.source.checkpoint_sha256:
+        raise SourceError(
+            f"{checkpoint.path} is not the checkpoint that {name} was made from: name it with --reference"
+        )
+    return checkpoint
+
+
 def check(target: Target, reference: Reference, margin_points: float | None) -> Iterator[Artifact]:
     """Give every artifact of a target a fresh verdict, one by one."""
     for kind, path, settings in target.files:
@@ -73,5 +96,7 @@ def _format_of(path: Path) -> Format:
     for kind, spec in FORMATS.items():
         if path.name == spec.path:
             return kind
+    if path.suffix == ".onnx":
+        return Format.ONNX
     known = ", ".join(spec.path for spec in FORMATS.values())
     raise SourceError(f"{path.name} does not tell its format: name it as a version does ({known})")

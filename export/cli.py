@@ -91,18 +91,15 @@ def parity(
     """
     import msgspec
 
-    from export.check import check, find_target
+    from export.check import check, find_own_checkpoint, find_target
     from export.console import ConsoleListener, make_console, print_table
-    from export.errors import SourceError
     from export.reference import run_reference
     from export.source import find_checkpoint, load_checkpoint, load_run_data
     from export.verdict import worst
     from training.datasets import load_dataset
 
     found = find_target(target)
-    if reference is None and (found.manifest is None or found.manifest.source.run is None):
-        raise SourceError(f"{target} does not say which run it comes from: add --reference")
-    checkpoint = find_checkpoint(reference or RUNS / str(found.manifest and found.manifest.source.run))
+    checkpoint = find_checkpoint(reference) if reference else find_own_checkpoint(found, target, RUNS)
     with ConsoleListener(make_console(sys.stderr)) as listener:
         dataset = load_dataset(data) if data else load_run_data(checkpoint)
         listener.begin(f"running the reference on {len(dataset.test):,} samples")

@@ -67,7 +67,7 @@ def _compare(
         comparison = compare(
             reference.answer, answer, labels=reference.labels, tier=tier, margin_points=margin_points
         )
-        if not FORMATS[kind].dynamic_batch:
+        if comparison.verdict is Verdict.FAIL or not FORMATS[kind].dynamic_batch:
             return comparison
         for size in PROBES:
             probe = runner.run({name: array[:size] for name, array in reference.feed.items()})

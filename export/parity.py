@@ -72,12 +72,12 @@ def compare(
     if margin_points is not None:
         limits = replace(limits, margin_points=margin_points)
     samples = min((len(array) for array in reference.values()), default=0)
-    broken = _structural_fault(reference, candidate, samples, tier)
+    broken = _structural_fault(reference, candidate, labels, samples, tier)
     if broken is not None:
         return Comparison(verdict=Verdict.FAIL, reason=broken, tier=tier, samples=samples)
     deltas = tuple(_delta(name, reference[name], candidate[name], limits) for name in sorted(candidate))
     draft = Comparison(verdict=Verdict.PASS, reason="", tier=tier, samples=samples, deltas=deltas)
-    deciding = _deciding_output(reference, candidate)
+    deciding = deciding_output(reference, candidate)
     if deciding is not None:
         draft = _add_classes(draft, reference[deciding], candidate[deciding], labels, limits)
     verdict, reason = _judge(draft, limits)
@@ -85,10 +85,16 @@ def compare(
 
 
 def _structural_fault(
-    reference: Mapping[str, NDArray[Any]], candidate: Mapping[str, NDArray[Any]], samples: int, tier: Tier
+    reference: Mapping[str, NDArray[Any]],
+    candidate: Mapping[str, NDArray[Any]],
+    labels: NDArray[np.int64] | None,
+    samples: int,
+    tier: Tier,
 ) -> str | None:
     if samples == 0:
         return "there are no samples to compare"
+    if labels is not None and labels.shape != (samples,):
+        return f"the labels have shape {labels.shape}, not one class for each of {samples} samples"
     if not candidate or (tier is not Tier.QUANTIZED and set(reference) - set(candidate)):
         return f"outputs are missing: {', '.join(sorted(set(reference) - set(candidate)))}"
     faults = (_output_fault(name, reference.get(name), values) for name, values in candidate.items())
@@ -125,7 +131,7 @@ def _delta(name: str, reference: NDArray[Any], candidate: NDArray[Any], limits: 
     )
 
 
-def _deciding_output(
+def deciding_output(
     reference: Mapping[str, NDArray[Any]], candidate: Mapping[str, NDArray[Any]]
 ) -> str | None:
     """The output whose largest entry is the class: logits where there are any, else probabilities."""

@@ -83,9 +83,9 @@ def export_model(
         PublishError: the repository cannot be written, or the name cannot be a folder's.
     """
     check_model_name(name)
+    listener.begin("loading the checkpoint")
+    model = load_checkpoint(checkpoint.path)
     with staging(repository, name) as folder:
-        listener.begin("loading the checkpoint")
-        model = load_checkpoint(checkpoint.path)
         listener.begin(f"running the checkpoint on {len(dataset.test):,} samples")
         reference = run_reference(model, checkpoint, dataset)
         artifacts = tuple(_attempts(model, reference, dataset, formats, folder, listener))
@@ -198,7 +198,7 @@ def _draft(
             )
             for output, values in sorted(reference.answer.items())
         ),
-        labels=dataset.labels,
+        labels=reference.class_names,
         artifacts=artifacts,
         packages=package_versions(),
         cpu_flags=cpu_flags(),

@@ -1,15 +1,20 @@
 """Publishing: a version appears by one atomic rename of a finished folder, and never changes after."""
 
 import contextlib
+import errno
+import fcntl
+import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from export.errors import PublishError
 from export.manifest import MODEL_NAME, Manifest, write_manifest
 from export.report import write_report
+
+STAGING = ".staging-"
 
 
 def check_model_name(name: str) -> str:
@@ -29,23 +34,60 @@ def check_model_name(name: str) -> str:
 def staging(repository: Path, model: str) -> Iterator[Path]:
     """A folder beside the versions in which to build the next one; whatever is left in it is removed.
 
+    It is locked while it is used, so that what a killed export left behind can be told and removed.
+
     Raises:
-        PublishError: the repository cannot be written.
+        PublishError: the repository cannot be written, or its disk is full.
     """
+    home = repository / model
+    made = [path for path in (repository, home) if not path.exists()]
+    with contextlib.ExitStack() as stack:
+        stack.callback(_remove_empty, made)
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+            with _locked(home):  # else one export could take another's new folder for a stale one
+                _remove_stale(home)
+                folder = Path(tempfile.mkdtemp(prefix=STAGING, dir=home))
+                stack.callback(shutil.rmtree, folder, ignore_errors=True)
+                stack.enter_context(_locked(folder))
+            folder.chmod(0o755)
+        except OSError as error:
+            raise PublishError(
+                f"cannot write to {home} ({error.strerror}): choose another --repository"
+            ) from error
+        try:
+            yield folder
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise PublishError(f"the disk of {home} is full: free some space") from error
+
+
+def _remove_empty(folders: Sequence[Path]) -> None:
+    with contextlib.suppress(OSError):  # what holds a version by now is not empty
+        for folder in reversed(folders):
+            folder.rmdir()
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold a lock on a folder; the system frees it with the process, however that ends.
+
+    Raises:
+        BlockingIOError: another process holds it, and one should not wait.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        (repository / model).mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=".staging-", dir=repository / model))
-    except OSError as error:
-        raise PublishError(
-            f"cannot write to {repository / model} ({error.strerror}): choose another --repository"
-        ) from error
-    try:
-        folder.chmod(0o755)
-        yield folder
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            (repository / model).rmdir()  # only a model without any version is empty
+        os.close(descriptor)
+
+
+def _remove_stale(home: Path) -> None:
+    for folder in home.glob(f"{STAGING}*"):
+        with contextlib.suppress(BlockingIOError, FileNotFoundError), _locked(folder, wait=False):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def publish(manifest: Manifest, folder: Path) -> Manifest:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.errors import SourceError
+from export.parity import deciding_output
 from export.runner import Answer, Feed
 from export.runners import KerasRunner
 from export.source import Checkpoint
@@ -24,6 +25,7 @@ class Reference:
         feed: the test samples, by input name.
         answer: the reference's outputs.
         labels: class indices of the samples; None where the targets are no classes.
+        class_names: one a class; none where the targets are no classes.
         sha256: of the checkpoint.
         data_sha256: of the data.
     """
@@ -31,6 +33,7 @@ class Reference:
     feed: Feed
     answer: Answer
     labels: NDArray[np.int64] | None
+    class_names: tuple[str, ...]
     sha256: str
     data_sha256: str
 
@@ -39,18 +42,36 @@ def run_reference(model: "keras.Model", checkpoint: Checkpoint, dataset: Dataset
     """Run the checkpoint on the test samples.
 
     Raises:
-        SourceError: the samples do not fit the model's input.
+        SourceError: the samples do not fit the model's inputs, or their classes its outputs.
     """
     feed = fit_samples(model, dataset.test)
     with KerasRunner(model) as runner:
         answer = runner.run(feed)
+    classes = dataset.task is Task.CLASSIFICATION
     return Reference(
         feed=feed,
         answer=answer,
-        labels=dataset.test.y if dataset.task is Task.CLASSIFICATION else None,
+        labels=dataset.test.y if classes else None,
+        class_names=_class_names(dataset, answer) if classes else (),
         sha256=checkpoint.sha256,
         data_sha256=dataset.sha256,
     )
+
+
+def _class_names(dataset: Dataset, answer: Answer) -> tuple[str, ...]:
+    """One name for each class that the model tells apart; the data may lack the last ones."""
+    scores = deciding_output(answer, answer)
+    if scores is None:
+        raise SourceError(
+            f"{dataset.source} holds classes, the model returns no score a class: give floats for regression"
+        )
+    classes, names = answer[scores].shape[1], dataset.labels
+    if len(names) > classes:
+        raise SourceError(
+            f"{dataset.source} holds {len(names)} classes, the model tells {classes} apart: "
+            "number the classes as the model does"
+        )
+    return (*names, *(str(index) for index in range(len(names), classes)))
 
 
 def fit_samples(model: "keras.Model", samples: Samples) -> dict[str, NDArray[Any]]:

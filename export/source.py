@@ -1,12 +1,11 @@
 """Where an export starts: a run, a `.keras` file, or a folder of runs."""
 
-import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from export.errors import SourceError
+from export.errors import SourceError, first_line
 from export.manifest import content_sha256
 from training.datasets import Dataset, load_dataset
 from training.record import CHECKPOINT_NAME, RECORD_NAME, RunRecord, Status, newest_run, read_record
@@ -42,7 +41,7 @@ def find_checkpoint(source: Path) -> Checkpoint:
     """
     if source.suffix == ".keras" and source.is_file():
         return Checkpoint(path=source, sha256=content_sha256(source), record=None)
-    if not source.is_dir():
+    if not source.is_dir() or source.suffix == ".keras":
         raise SourceError(f"there is no run or .keras file {source}: train first, or check the path")
     run = source if (source / RECORD_NAME).exists() else newest_run(source)
     record = read_record(run)
@@ -90,8 +89,10 @@ def load_checkpoint(path: Path) -> "keras.Model":
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:
-        text = re.sub(r"\s+", " ", str(error))[:300]
-        raise SourceError(f"{path} cannot be loaded safely: {text}") from error
+        text = first_line(error)
+        if "safe_mode" in str(error):
+            text = "it holds a Lambda layer, whose code would have to be run"
+        raise SourceError(f"{path} cannot be loaded safely ({text}): save it from built-in layers") from error
     if not model.built or not model.inputs:
         raise SourceError(f"{path} has no defined inputs: call the model once before saving it")
     return model

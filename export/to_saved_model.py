@@ -1,5 +1,7 @@
 """Keras to SavedModel."""
 
+import errno
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,8 +22,10 @@ def export_saved_model(model: "keras.Model", path: Path, *, batch: int | None = 
 
     Raises:
         ConversionError: Keras cannot trace the model.
+        OSError: the disk is full.
     """
     import keras
+    import tensorflow as tf
 
     signature = Signature(model)
     archive = keras.export.ExportArchive()
@@ -31,4 +35,8 @@ def export_saved_model(model: "keras.Model", path: Path, *, batch: int | None = 
         archive.write_out(path, verbose=False)
     except (TypeError, ValueError) as error:
         raise ConversionError(f"Keras cannot export this model: {first_line(error)}") from error
+    except tf.errors.OpError as error:
+        if "No space left" in str(error):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        raise ConversionError(f"TensorFlow cannot write this model: {first_line(error)}") from error
     return path

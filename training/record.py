@@ -171,7 +171,7 @@ def read_record(folder: Path) -> RunRecord:
         return msgspec.json.decode(content, type=RunRecord)
     except OSError as error:
         raise RecordError(f"{path} cannot be read ({error.strerror}): name a run directory") from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RecordError(f"{path} is no run record ({error}): train again") from error
 
 

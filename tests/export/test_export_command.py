@@ -1,6 +1,8 @@
 """`keraport export` and `keraport parity` as their users run them."""
 
+import hashlib
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -121,7 +123,7 @@ def test_a_required_format_that_is_refused_publishes_nothing(keraport, run_direc
     assert result.returncode == 1
     assert "nothing published" in result.stdout
     assert "needs training samples" in result.stdout
-    assert list((tmp_path / "models").iterdir()) == []
+    assert not (tmp_path / "models").exists()
 
 
 def test_a_model_of_ones_own_keeps_its_names(keraport, own_model, tmp_path):
@@ -149,7 +151,7 @@ def test_data_that_do_not_fit_the_model_are_refused(keraport, own_model, tmp_pat
     )
     assert result.returncode == 2
     assert "takes float32 of shape (8,)" in result.stderr
-    assert list((tmp_path / "models").iterdir()) == []
+    assert not (tmp_path / "models").exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 no zip", b"\x89HDF\r\n"])
@@ -161,7 +163,7 @@ def test_a_file_that_is_no_model_is_one_line(keraport, tmp_path, content):
     assert result.returncode == 2
     assert result.stderr.splitlines()[-1].startswith("error: ")
     assert "Traceback" not in result.stderr
-    assert not list((tmp_path / "models").rglob("*"))
+    assert not (tmp_path / "models").exists()
 
 
 def test_code_in_a_model_file_is_not_run(keraport, own_model, tmp_path):
@@ -208,4 +210,78 @@ def test_an_interrupt_leaves_no_half_version(run_directory, tmp_path, number):
     process.send_signal(number)
     process.communicate(timeout=60)
     assert process.returncode == 130
-    assert list((tmp_path / "models").iterdir()) == []
+    assert not (tmp_path / "models").exists()
+
+
+def test_labels_beyond_the_models_classes_are_refused(keraport, run_directory, tmp_path):
+    test = load_dataset("mnist").test
+    np.savez(tmp_path / "doubled.npz", x_test=test.inputs["x"][:100], y_test=test.y[:100] * 2)
+    result = keraport(
+        "export", run_directory, "--data", tmp_path / "doubled.npz", "--repository", tmp_path / "models"
+    )
+    assert result.returncode == 2
+    assert "19 classes, the model tells 10 apart" in result.stderr
+    assert not (tmp_path / "models").exists()
+
+
+def test_float_targets_of_a_classifier_are_never_counted_as_classes(keraport, run_directory, tmp_path):
+    test = load_dataset("mnist").test
+    np.savez(tmp_path / "floats.npz", x_test=test.inputs["x"][:100], y_test=test.y[:100].astype(np.float32))
+    result = keraport(
+        "export",
+        run_directory,
+        "--data",
+        tmp_path / "floats.npz",
+        "--formats",
+        "tflite-dynamic",
+        "--json",
+        "--repository",
+        tmp_path / "models",
+    )
+    assert result.returncode == 3
+    assert all(artifact["comparison"]["accuracy"] is None for artifact in answer(result)["artifacts"])
+
+
+def test_parity_will_not_take_another_checkpoint_for_the_versions_own(
+    keraport, workplace, run_directory, tmp_path
+):
+    shutil.copytree(workplace / "models", tmp_path / "models")
+    shutil.copytree(run_directory, tmp_path / "runs" / run_directory.name)
+    changed = tmp_path / "runs" / run_directory.name
+    model = keras.models.load_model(changed / "best.keras", compile=False)
+    model.set_weights([weight * 1.02 for weight in model.get_weights()])
+    model.save(changed / "best.keras")
+    record = json.loads((changed / "run.json").read_text())
+    record["checkpoint_sha256"] = hashlib.sha256((changed / "best.keras").read_bytes()).hexdigest()
+    (changed / "run.json").write_text(json.dumps(record))
+    result = keraport("parity", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "is not the checkpoint" in result.stderr
+    result = keraport(
+        "parity", "models/mnist/1/model.int8.tflite", "--reference", changed, "--json", cwd=tmp_path
+    )
+    assert result.returncode == 1
+    assert "slope" in answer(result)["artifacts"][0]["reason"]
+
+
+def test_a_single_onnx_file_is_checked_on_its_runs_data(keraport, published, run_directory, tmp_path):
+    shutil.copy(published / "model.onnx", tmp_path / "digits.onnx")
+    result = keraport("parity", tmp_path / "digits.onnx", "--reference", run_directory)
+    assert result.returncode == 0, result.stderr
+
+
+def test_what_a_killed_export_left_is_removed_by_the_next(keraport, own_model, tmp_path):
+    (tmp_path / "models" / "own" / ".staging-dead").mkdir(parents=True)
+    (tmp_path / "models" / "own" / ".staging-dead" / "model.onnx").write_bytes(b"half")
+    result = keraport(
+        "export",
+        own_model / "own.keras",
+        "--data",
+        own_model / "own.npz",
+        "--formats",
+        "onnx",
+        "--repository",
+        tmp_path / "models",
+    )
+    assert result.returncode == 0, result.stderr
+    assert [path.name for path in (tmp_path / "models" / "own").iterdir()] == ["1"]
