@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from training.architectures import PROBABILITIES
 from training.batches import evaluation_batches, training_batches, validation_indices
@@ -18,7 +19,7 @@ from training.journal import Journal, reopen, restore
 from training.metrics import classification_metrics, regression_metrics
 from training.recipes import Recipe
 from training.record import CHECKPOINT_NAME, Epoch, Metrics, RunRecord, Status
-from training.rundir import begin_run, end_run
+from training.rundir import begin_run, end_run, write_figures
 
 if TYPE_CHECKING:
     import keras
@@ -97,11 +98,13 @@ def train(plan: Plan, dataset: Dataset, listener: Listener) -> RunRecord:
     try:
         _fit(plan, core, journal, fitting, validation, listener)
         best = keras.models.load_model(plan.out / CHECKPOINT_NAME, compile=False, safe_mode=True)
+        answers = _answers(best, validation, core)
+        write_figures(plan.out, answers, validation, dataset)
         record = dataclasses.replace(
             journal.record,
             status=Status.COMPLETE,
-            validation=_measure(best, validation, dataset.task),
-            test=_measure(best, dataset.test, dataset.task),
+            validation=_metrics(answers, validation, dataset.task),
+            test=_metrics(_answers(best, dataset.test, core), dataset.test, dataset.task),
             wall_seconds=round(record.wall_seconds + time.monotonic() - started, 1),
         )
     except BaseException:
@@ -211,11 +214,19 @@ def _learning_rate(recipe: Recipe, steps: int) -> Any:  # noqa: ANN401  (a numbe
     )
 
 
-def _measure(model: "keras.Model", samples: Samples, task: Task) -> Metrics:
+def _answers(model: "keras.Model", samples: Samples, core: Core) -> NDArray[Any]:
+    """Probabilities (samples, classes), or for regression values (samples, values)."""
     inputs: Any = dict(samples.inputs) if len(samples.inputs) > 1 else next(iter(samples.inputs.values()))
-    answers = model.predict(inputs, batch_size=PREDICTION_BATCH, verbose=0)
-    if isinstance(answers, dict):
-        answers = answers[PROBABILITIES]
+    outputs: Any = model.predict(inputs, batch_size=PREDICTION_BATCH, verbose=0)
+    answers: NDArray[Any] = outputs[PROBABILITIES] if isinstance(outputs, dict) else outputs
+    if not core.logits:
+        return answers
+    powers = np.exp(answers - answers.max(axis=1, keepdims=True))
+    shares: NDArray[Any] = powers / powers.sum(axis=1, keepdims=True)
+    return shares
+
+
+def _metrics(answers: NDArray[Any], samples: Samples, task: Task) -> Metrics:
     if task is Task.REGRESSION:
         return regression_metrics(answers, samples.y)
     return classification_metrics(answers, samples.y)

@@ -10,13 +10,16 @@ import platform
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from training.datasets import DataOptions, Dataset
+from training.batches import has_pixels
+from training.datasets import DataOptions, Dataset, Samples, Task
 from training.errors import RecordError
+from training.figures import evaluation_figures
 from training.journal import settle
 from training.plots import training_curves
 from training.recipes import Recipe
@@ -108,6 +111,16 @@ def end_run(record: RunRecord, out: Path) -> None:
         write_atomically(out / CURVES_NAME, training_curves(record.history, record.best_epoch))
     write_record(record, out)
     settle(out, record)
+
+
+def write_figures(out: Path, probabilities: NDArray[Any], validation: Samples, dataset: Dataset) -> None:
+    """Draw what a classifier does on the validation split; nothing for regression."""
+    if dataset.task is not Task.CLASSIFICATION:
+        return
+    images = validation.inputs["x"] if has_pixels(validation.inputs) else None
+    figures = evaluation_figures(probabilities, validation.y, dataset.labels, images)
+    for name, content in figures.items():
+        write_atomically(out / name, content)
 
 
 def _create(out: Path, needed_bytes: int) -> None:

@@ -24,6 +24,9 @@ def test_a_finished_run_tells_all_that_repeats_it(run_directory):
         "best.keras",
         "history.csv",
         "curves.png",
+        "confusion.png",
+        "calibration.png",
+        "mistakes.png",
     }
 
 

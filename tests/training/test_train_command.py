@@ -321,7 +321,10 @@ def test_an_architecture_of_ones_own_is_trained_and_served_on_raw_pixels(
     assert [layer.name for layer in model.layers][:2] == ["image", "rescaling"]
     with np.load(tiny) as archive:
         scores = model.predict(archive["x_test"][..., None], verbose=0)
-        assert int((scores.argmax(1) == archive["y_test"]).sum()) == record.test.correct
+        labels = archive["y_test"]
+    assert int((scores.argmax(1) == labels).sum()) == record.test.correct
+    shares = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
+    assert record.test.loss == pytest.approx(-np.log(shares[np.arange(len(labels)), labels]).mean(), rel=1e-4)
 
 
 def test_regression_on_several_inputs_reports_errors(keraport, tmp_path, architecture):
