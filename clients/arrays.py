@@ -1,6 +1,5 @@
 """Samples from .npy and .npz files."""
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,10 @@ def load_samples(path: Path, spec: TensorSpec) -> NDArray[Any]:
         array = _read(path, spec.name)
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist: give the path of a picture or array") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except InputError:
+        raise
+    # What numpy raises for a damaged file is no closed list: zlib, tokenize, zipfile bring their own.
+    except Exception as error:
         raise InputError(f"{path} is no array file that numpy reads without pickle: save it anew") from error
     samples = _cast(_shaped(array, path, spec), path, spec)
     if not 1 <= len(samples) <= MAX_SAMPLES:

@@ -68,3 +68,38 @@ def test_archives_that_do_not_say_which_or_unpack_to_too_much(tmp_path, grey, mo
     np.savez_compressed(tmp_path / "large.npz", image=np.zeros((9, 28, 28), np.uint8))
     with pytest.raises(InputError, match="image takes 7,184 bytes, over 1,000"):
         load_samples(tmp_path / "large.npz", grey)
+
+
+@pytest.mark.filterwarnings("ignore")  # numpy warns of odd headers; the command line shows no warnings either
+@pytest.mark.parametrize("kind", ["stored.npz", "packed.npz", "single.npy"])
+def test_a_flipped_bit_anywhere_is_an_answer_or_one_line(tmp_path, kind):
+    path = tmp_path / kind
+    array = np.arange(8, dtype=np.float32).reshape(2, 4)
+    with path.open("wb") as stream:
+        if kind == "single.npy":
+            np.save(stream, array)
+        else:
+            {"stored.npz": np.savez, "packed.npz": np.savez_compressed}[kind](stream, features=array)
+    whole = path.read_bytes()
+    refusals = []
+    for position in range(len(whole)):
+        for bit in (0, 3, 5, 7):
+            content = bytearray(whole)
+            content[position] ^= 1 << bit
+            path.write_bytes(content)
+            try:
+                assert load_samples(path, FEATURES).shape[1:] == (4,)
+            except InputError as error:
+                refusals.append(str(error))
+    assert len(refusals) > 100
+    assert all(len(refusal.splitlines()) == 1 for refusal in refusals)
+
+
+def test_a_damaged_archive_is_one_line_and_exit_2(keraport, digits_server, tmp_path, images):
+    np.savez_compressed(tmp_path / "x.npz", image=images)
+    content = bytearray((tmp_path / "x.npz").read_bytes())
+    content[len(content) // 2] ^= 0xFF  # within the packed bytes, where zlib notices
+    (tmp_path / "x.npz").write_bytes(content)
+    result = keraport("predict", tmp_path / "x.npz", "--url", digits_server.url, timeout=60)
+    assert (result.returncode, result.stdout, len(result.stderr.splitlines())) == (2, "", 1)
+    assert "no array file that numpy reads" in result.stderr
