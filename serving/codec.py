@@ -14,11 +14,17 @@ from numpy.typing import NDArray
 
 from export.manifest import DATATYPES, TensorInfo
 from export.runner import Answer, Feed
-from serving.errors import InvalidTensor
+from serving.errors import QUOTED_CHARACTERS, InvalidTensor, quoted, shortened
 from serving.proto.inference_pb2 import InferTensorContents
+from serving.proto.methods import MAX_MESSAGE_BYTES
 
 _NAMES = {dtype: name for name, dtype in DATATYPES.items()}
 _LITTLE_ENDIAN = {name: dtype.newbyteorder("<") for name, dtype in DATATYPES.items()}
+
+MAX_RANK = 32  # numpy 1's limit, which no model is known to need
+
+# An element takes at least a byte of the message. Counted without zeros, which hide any size beside them.
+MAX_ELEMENTS = MAX_MESSAGE_BYTES
 
 # The repeated field that holds each datatype; FP16 has none and travels raw only.
 TYPED_FIELDS: Mapping[str, str] = {
@@ -91,12 +97,12 @@ def decode(tensors: Sequence[Tensor], raw: Sequence[bytes]) -> Answer:
     arrays: Answer = {}
     for position, tensor in enumerate(tensors):
         if tensor.name in arrays:
-            raise InvalidTensor(f"{tensor.name!r} came twice: send each tensor once")
+            raise InvalidTensor(f"{quoted(tensor.name)} came twice: send each tensor once")
         if tensor.datatype not in DATATYPES:
             known = ", ".join(DATATYPES)
-            raise InvalidTensor(f"{tensor.name!r} came as {tensor.datatype!r}, expected one of: {known}")
-        if any(size < 0 for size in tensor.shape):
-            raise InvalidTensor(f"{tensor.name!r} came in shape {_text(tensor.shape)}, expected no negatives")
+            came = f"{quoted(tensor.name)} came as {quoted(tensor.datatype)}"
+            raise InvalidTensor(f"{came}, expected one of: {known}")
+        _check_shape(tensor)
         if raw:
             arrays[tensor.name] = _from_raw(tensor, raw[position])
         else:
@@ -113,7 +119,7 @@ def encode(arrays: Feed, tensors: TensorContainer, raw: RawContainer) -> None:
     for name, array in arrays.items():
         datatype = _NAMES.get(array.dtype.newbyteorder("="))
         if datatype is None:
-            raise InvalidTensor(f"{name!r} is {array.dtype}, expected one of: {', '.join(DATATYPES)}")
+            raise InvalidTensor(f"{quoted(name)} is {array.dtype}, expected one of: {', '.join(DATATYPES)}")
         tensors.add(name=name, datatype=datatype, shape=array.shape)
         raw.append(array.astype(_LITTLE_ENDIAN[datatype], copy=False).tobytes())
 
@@ -160,48 +166,66 @@ def _check_input(array: NDArray[Any], expected: TensorInfo) -> None:
         )
 
 
+def _check_shape(tensor: Tensor) -> None:
+    """Refuse a shape that no array could have, whatever its contents."""
+    shape = tensor.shape
+    if len(shape) > MAX_RANK:
+        expected = f"at most {MAX_RANK} dimensions"
+    elif any(size < 0 for size in shape):
+        expected = "no negatives"
+    elif math.prod(size or 1 for size in shape) > MAX_ELEMENTS:
+        expected = f"at most {MAX_ELEMENTS} elements"
+    else:
+        return
+    raise InvalidTensor(f"{quoted(tensor.name)} came in shape {_text(shape)}, expected {expected}")
+
+
 def _from_raw(tensor: Tensor, content: bytes) -> NDArray[Any]:
     if tensor.HasField("contents"):
-        raise InvalidTensor(f"{tensor.name!r} came with raw and with typed contents: send one of the two")
+        raise InvalidTensor(
+            f"{quoted(tensor.name)} came with raw and with typed contents: send one of the two"
+        )
     dtype = _LITTLE_ENDIAN[tensor.datatype]
     size = math.prod(tensor.shape) * dtype.itemsize
     if len(content) != size:
         raise InvalidTensor(
-            f"{tensor.name!r} came with {len(content)} bytes, "
+            f"{quoted(tensor.name)} came with {len(content)} bytes, "
             f"expected {size} for {tensor.datatype} {_text(tensor.shape)}"
         )
     # numpy takes any byte for a bool, and computes nonsense with those that are neither 0 nor 1.
     if tensor.datatype == "BOOL" and content.translate(None, b"\0\1"):
-        raise InvalidTensor(f"{tensor.name!r} came with bytes that are neither 0 nor 1, expected BOOL")
+        raise InvalidTensor(f"{quoted(tensor.name)} came with bytes that are neither 0 nor 1, expected BOOL")
     return np.ndarray(tuple(tensor.shape), dtype, content)
 
 
 def _from_typed(tensor: Tensor) -> NDArray[Any]:
     field = TYPED_FIELDS.get(tensor.datatype)
     if field is None:
-        raise InvalidTensor(f"{tensor.name!r} came typed, expected raw contents for {tensor.datatype}")
+        raise InvalidTensor(f"{quoted(tensor.name)} came typed, expected raw contents for {tensor.datatype}")
     for sent, _ in tensor.contents.ListFields():
         if sent.name != field:
             raise InvalidTensor(
-                f"{tensor.name!r} came in {sent.name}, expected {field} for {tensor.datatype}"
+                f"{quoted(tensor.name)} came in {sent.name}, expected {field} for {tensor.datatype}"
             )
     values = getattr(tensor.contents, field)
     size = math.prod(tensor.shape)
     if len(values) != size:
         raise InvalidTensor(
-            f"{tensor.name!r} came with {len(values)} values, expected {size} for shape {_text(tensor.shape)}"
+            f"{quoted(tensor.name)} came with {len(values)} values, "
+            f"expected {size} for shape {_text(tensor.shape)}"
         )
     try:
         return np.array(values, dtype=DATATYPES[tensor.datatype]).reshape(tuple(tensor.shape))
     except OverflowError as error:
         raise InvalidTensor(
-            f"{tensor.name!r} came with a value beyond {tensor.datatype}: choose a wider datatype"
+            f"{quoted(tensor.name)} came with a value beyond {tensor.datatype}: choose a wider datatype"
         ) from error
 
 
 def _text(shape: Sequence[int]) -> str:
-    return f"[{', '.join(map(str, shape))}]"
+    # A size has a character at least: no more of them could be shown.
+    return shortened(f"[{', '.join(map(str, shape[:QUOTED_CHARACTERS]))}]")
 
 
 def _quoted(names: Iterable[str]) -> str:
-    return ", ".join(repr(name) for name in names) or "none"
+    return shortened(", ".join(quoted(name) for name in names)) or "none"

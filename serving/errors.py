@@ -6,16 +6,30 @@ ServingError
 ├── AddressError     the server cannot listen where it should
 └── RequestError     one request cannot be answered
     ├── ModelNotFound  no such model or version is loaded
+    ├── InvalidRequest  it is too long somewhere, or asks for what this server does not do
     ├── InvalidTensor  a tensor is not what the protocol or the model expects
     ├── QueueFull      too many requests wait already
     ├── Expired        the request's deadline passed before its turn came
     └── Draining       the server is stopping
 
 These classes know nothing of gRPC: `serving.service` holds the one table that turns them into status codes.
-Every message is one line that says what is wrong and what to do.
+Every message is one line that says what is wrong and what to do. What a client wrote is quoted in it by
+`quoted`: whoever relays the message, such as gRPC in a header, must not be made to fail by its length.
 """
 
 # ruff: noqa: N818  (named for what happened; the base class says that it is an error)
+
+QUOTED_CHARACTERS = 100
+
+
+def shortened(text: str) -> str:
+    """A text's first hundred characters."""
+    return text if len(text) <= QUOTED_CHARACTERS else f"{text[:QUOTED_CHARACTERS]}..."
+
+
+def quoted(text: str) -> str:
+    """A text between quotation marks, escaped and shortened."""
+    return shortened(repr(text[: QUOTED_CHARACTERS + 1]))
 
 
 class ServingError(Exception):
@@ -40,6 +54,10 @@ class RequestError(ServingError):
 
 class ModelNotFound(RequestError):
     """No such model or version is loaded."""
+
+
+class InvalidRequest(RequestError):
+    """It is too long somewhere, or asks for what this server does not do."""
 
 
 class InvalidTensor(RequestError):

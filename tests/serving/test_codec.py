@@ -99,7 +99,19 @@ def test_refuses_to_encode_what_the_protocol_lacks():
         ([tensor(), tensor()], [b"1234", b"1234"], "'image' came twice"),
         ([tensor("BF16")], [b"12345678"], "'image' came as 'BF16', expected one of: BOOL, UINT8"),
         ([tensor(shape=[-1, 2, 2])], [b"1234"], r"'image' came in shape \[-1, 2, 2\]"),
-        ([tensor(shape=[2**62, 4])], [b""], "expected 18446744073709551616 for"),
+        (
+            [tensor(shape=[2**62, 4])],
+            [b""],
+            r"\[4611686018427387904, 4\], expected at most 67108864 el",
+        ),
+        ([tensor(shape=[0, 2**62, 2**62])], [b""], "expected at most 67108864 elements"),
+        ([tensor(shape=[0, 2**62, 2**62])], [], "expected at most 67108864 elements"),
+        (
+            [tensor(shape=[1] * 100)],
+            [b"1"],
+            r"came in shape \[1, 1, .*\.\.\., expected at most 32 dim",
+        ),
+        ([tensor(shape=[1] * 100, uint_contents=[1])], [], "expected at most 32 dimensions"),
         ([tensor("BOOL", [2])], [b"\x01\x02"], "neither 0 nor 1"),
         ([tensor(uint_contents=[1, 2, 3, 4])], [b"1234"], "raw and with typed contents"),
         ([tensor(int_contents=[1, 2, 3, 4])], [], "came in int_contents, expected uint_contents for UINT8"),
@@ -141,3 +153,24 @@ def test_rejects_different_numbers_of_rows():
     feed = {"scale": np.zeros(2, np.float32), "image": np.zeros((3, 2, 2), np.uint8)}
     with pytest.raises(InvalidTensor, match=r"\('scale' 2, 'image' 3\), expected the same"):
         check_feed(feed, [IMAGE, SCALE], max_rows=4)
+
+
+def test_arrays_have_the_shapes_that_numpy_could_just_hold():
+    assert decode([tensor(shape=[1] * 32)], [b"1"])["image"].ndim == 32
+    assert decode([tensor(shape=[0, 2**26])], [b""])["image"].shape == (0, 2**26)
+
+
+def test_what_came_is_quoted_in_no_more_than_a_hundred_characters():
+    long = "ü" * 20_000
+    for tensors in (
+        [tensor(name=long)],
+        [tensor(long)],
+        [tensor(shape=[7] * 20_000)],
+        [tensor(name=long)] * 2,
+    ):
+        with pytest.raises(InvalidTensor) as caught:
+            decode(tensors, [])
+        assert len(str(caught.value)) < 400
+    with pytest.raises(InvalidTensor) as caught:
+        check_feed({f"{long}{i}": np.zeros(1, np.uint8) for i in range(50)}, [IMAGE], max_rows=4)
+    assert len(str(caught.value)) < 400

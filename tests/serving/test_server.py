@@ -144,6 +144,17 @@ def test_wrong_tensors_are_invalid(status_of, images):
         assert text in details
 
 
+@pytest.mark.parametrize("shape", [[1] * 100, [0, 2**62, 2**62], [2**40], [-1, 28, 28, 1]])
+@pytest.mark.parametrize("raw", [True, False])
+def test_impossible_shapes_are_invalid(status_of, shape, raw):
+    request = pb.ModelInferRequest(model_name="digits", raw_input_contents=[b""] if raw else [])
+    request.inputs.add(name="image", datatype="UINT8", shape=shape)
+    code, details = status_of("ModelInfer", request)
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert "'image' came in shape [" in details
+    assert str(shape[0]) in details
+
+
 def test_a_message_over_the_limit_is_refused(status_of):
     request = pb.ModelInferRequest(model_name="digits", raw_input_contents=[bytes(65 * 1024 * 1024)])
     assert status_of("ModelInfer", request)[0] is grpc.StatusCode.RESOURCE_EXHAUSTED
