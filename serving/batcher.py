@@ -45,22 +45,25 @@ class BatchLimits:
         max_delay_ms: how long the first item of an unfilled batch waits for others. At 0 batches form only of
             what queued while the model was busy.
         max_queue: items that may wait.
+        max_queue_bytes: that waiting items may hold together; one alone may hold more.
     """
 
     max_rows: int = 64
     max_delay_ms: float = 0.0
     max_queue: int = 1024
+    max_queue_bytes: int = 256 * 1024 * 1024
 
     def __post_init__(self) -> None:
         """Reject limits under which nothing could run."""
-        if self.max_rows < 1 or self.max_queue < 1 or self.max_delay_ms < 0:
-            raise ValueError("max_rows and max_queue must be at least 1, max_delay_ms at least 0")
+        if min(self.max_rows, self.max_queue, self.max_queue_bytes) < 1 or not self.max_delay_ms >= 0:
+            raise ValueError("the limits must be at least 1, max_delay_ms at least 0")
 
 
 @dataclass(slots=True, eq=False)
 class _Item:
     feed: Feed
     rows: int
+    bytes: int
     # What must agree within a batch: each input's dimensions but for the rows.
     key: tuple[tuple[str, tuple[int, ...]], ...]
     arrived: float
@@ -86,6 +89,7 @@ class Batcher:
         self._limits = limits
         self._clock: Clock = clock or asyncio.get_running_loop()
         self._queue: deque[_Item] = deque()
+        self._waiting_bytes = 0
         self._changed = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
 
@@ -109,24 +113,31 @@ class Batcher:
         """Items in the queue; those of a running batch have left it."""
         return len(self._queue)
 
-    async def submit(self, feed: Feed, deadline: float | None = None) -> Answer:
+    @property
+    def waiting_bytes(self) -> int:
+        """What the items in the queue hold."""
+        return self._waiting_bytes
+
+    async def submit(self, feed: Feed, deadline: float | None = None, *, held_bytes: int = 0) -> Answer:
         """Run a feed, together with whatever else waits; cancelling frees its place in the queue.
 
         Args:
             feed: input name to array, the first dimension counts rows, the same number in each, at most
                 `max_rows`.
             deadline: on the clock; an item that has not begun by then never does.
+            held_bytes: what the submitter holds beside the feed while the item waits.
 
         Returns:
             Output name to array, one row for each of the feed.
 
         Raises:
-            QueueFull: `max_queue` items wait already.
+            QueueFull: `max_queue` items wait already, or with this one they would hold too much.
             Expired: the deadline passed before the item's turn.
         """
         item = _Item(
             feed=feed,
             rows=len(next(iter(feed.values()))),
+            bytes=held_bytes + sum(array.nbytes for array in feed.values()),
             key=tuple(sorted((name, array.shape[1:]) for name, array in feed.items())),
             arrived=self._clock.time(),
             deadline=deadline,
@@ -134,16 +145,26 @@ class Batcher:
         )
         if item.expired(item.arrived):
             raise Expired("the deadline passed before the request came: allow more time")
-        if len(self._queue) >= self._limits.max_queue:
-            raise QueueFull(f"{len(self._queue)} requests wait already: try again in a moment")
-        self._queue.append(item)
+        self._admit(item)
         self._changed.set()
         try:
             return await item.answer
         except asyncio.CancelledError:
             with contextlib.suppress(ValueError):  # its batch runs already
                 self._queue.remove(item)
+                self._waiting_bytes -= item.bytes
             raise
+
+    def _admit(self, item: _Item) -> None:
+        limits = self._limits
+        full = len(self._queue) >= limits.max_queue
+        if full or (self._queue and self._waiting_bytes + item.bytes > limits.max_queue_bytes):
+            raise QueueFull(
+                f"{len(self._queue)} requests wait already, {self._waiting_bytes:,} bytes: "
+                "try again in a moment"
+            )
+        self._queue.append(item)
+        self._waiting_bytes += item.bytes
 
     async def _work(self) -> None:
         while True:
@@ -174,6 +195,7 @@ class Batcher:
         rows = 0
         while self._queue and rows < self._limits.max_rows:
             item = self._queue.popleft()
+            self._waiting_bytes -= item.bytes
             if item.expired(now):
                 item.fail(Expired("the deadline passed in the queue: allow more time"))
             elif batch and item.key != batch[0].key:
@@ -185,6 +207,7 @@ class Batcher:
                 batch.append(item)
                 rows += item.rows
         self._queue.extendleft(reversed(passed))
+        self._waiting_bytes += sum(item.bytes for item in passed)
         return batch
 
     async def _execute(self, batch: Sequence[_Item]) -> None:

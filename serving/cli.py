@@ -13,11 +13,14 @@ def serve(
     model: Annotated[str | None, typer.Option(help="Serve this model alone.")] = None,
     host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="gRPC's; 0 takes any free one.")] = 8001,
-    max_batch: Annotated[int, typer.Option(min=1, help="Rows a run of the model takes at most.")] = 64,
+    max_batch: Annotated[
+        int, typer.Option(min=1, max=4096, help="Rows a run of the model takes at most.")
+    ] = 64,
     max_delay_ms: Annotated[
         float, typer.Option(min=0, help="How long an idle model waits for more rows to batch.")
     ] = 0.0,
     max_queue: Annotated[int, typer.Option(min=1, help="Requests that may wait for one model.")] = 1024,
+    max_queue_mib: Annotated[int, typer.Option(min=1, help="What they may hold together, in MiB.")] = 256,
     grace_s: Annotated[
         float, typer.Option(min=0, help="On SIGTERM: how long accepted requests may still take.")
     ] = 30.0,
@@ -39,7 +42,12 @@ def serve(
         model=model,
         host=host,
         port=port,
-        limits=BatchLimits(max_rows=max_batch, max_delay_ms=max_delay_ms, max_queue=max_queue),
+        limits=BatchLimits(
+            max_rows=max_batch,
+            max_delay_ms=max_delay_ms,
+            max_queue=max_queue,
+            max_queue_bytes=max_queue_mib * 1024 * 1024,
+        ),
         grace_s=grace_s,
         allow_unverified=allow_unverified,
     )

@@ -11,29 +11,37 @@ import grpc
 import grpc.aio
 
 from serving.batcher import Batcher, BatchLimits
-from serving.codec import check_feed, decode, encode
+from serving.codec import encode
 from serving.errors import (
     Draining,
     Expired,
+    InvalidRequest,
     InvalidTensor,
     ModelNotFound,
     QueueFull,
     RequestError,
+    quoted,
 )
 from serving.model_config import config_message, metadata_message
+from serving.parcel import Parcel
 from serving.proto import inference_pb2 as pb
+from serving.requests import read_inference
 from serving.session import Session
 
 log = logging.getLogger(__name__)
 
 STATUS: Mapping[type[RequestError], grpc.StatusCode] = {
     ModelNotFound: grpc.StatusCode.NOT_FOUND,
+    InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
     InvalidTensor: grpc.StatusCode.INVALID_ARGUMENT,
     QueueFull: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Expired: grpc.StatusCode.DEADLINE_EXCEEDED,
     Draining: grpc.StatusCode.UNAVAILABLE,
 }
 INTERNAL_TEXT = "internal error: the server's log has the details"
+
+# gRPC carries the text in a header, percent-encoded, and clients take 8 KiB of headers.
+MAX_TEXT = 600
 
 # gRPC's own retry hint: a client with a retry policy waits so long before it asks a full queue again.
 RETRY_HINT = (("grpc-retry-pushback-ms", "100"),)
@@ -67,16 +75,16 @@ class InferenceService:
 
     @property
     def methods(self) -> Mapping[str, Answering]:
-        """The protocol's name of each method, and what answers it."""
+        """The protocol's name of each method, and what answers a parcel with its request."""
         return {
-            "ServerLive": answering(self.server_live),
-            "ServerReady": answering(self.server_ready),
-            "ServerMetadata": answering(self.server_metadata),
-            "ModelReady": answering(self.model_ready),
-            "ModelMetadata": answering(self.model_metadata),
-            "ModelConfig": answering(self.model_config),
+            "ServerLive": answering(unpacking(self.server_live)),
+            "ServerReady": answering(unpacking(self.server_ready)),
+            "ServerMetadata": answering(unpacking(self.server_metadata)),
+            "ModelReady": answering(unpacking(self.model_ready)),
+            "ModelMetadata": answering(unpacking(self.model_metadata)),
+            "ModelConfig": answering(unpacking(self.model_config)),
             "ModelInfer": answering(self.model_infer),
-            "RepositoryIndex": answering(self.repository_index),
+            "RepositoryIndex": answering(unpacking(self.repository_index)),
         }
 
     async def drained(self) -> None:
@@ -119,51 +127,64 @@ class InferenceService:
             models=[index(name=session.name, version=session.version, state=state) for session in sessions]
         )
 
-    async def model_infer(self, request: pb.ModelInferRequest, context: Context) -> pb.ModelInferResponse:
+    async def model_infer(self, parcel: Parcel, context: Context) -> pb.ModelInferResponse:
         """Run a model."""
         if self.draining:
             raise Draining("the server is stopping: ask another one")
         self._answering += 1
         self._idle.clear()
         try:
-            return await self._infer(request, context.time_remaining())
+            return await self._infer(parcel, context.time_remaining())
         finally:
             self._answering -= 1
             if not self._answering:
                 self._idle.set()
 
-    async def _infer(self, request: pb.ModelInferRequest, remaining: float | None) -> pb.ModelInferResponse:
+    async def _infer(self, parcel: Parcel, remaining: float | None) -> pb.ModelInferResponse:
+        request: pb.ModelInferRequest = parcel.take()
         model = self._find(request.model_name, request.model_version)
         session = model.session
-        wanted = _wanted_outputs(request, session)
-        feed = decode(request.inputs, request.raw_input_contents)
-        check_feed(feed, session.manifest.inputs, max_rows=self._limits.max_rows)
-        answer = await model.batcher.submit(feed, _deadline(request, remaining))
-        response = pb.ModelInferResponse(
-            model_name=session.name, model_version=session.version, id=request.id
+        inference = read_inference(request, session.manifest, max_rows=self._limits.max_rows)
+        del request  # only the arrays wait
+        answer = await model.batcher.submit(
+            inference.feed, _deadline(remaining, inference.timeout_s), held_bytes=parcel.wire_bytes
         )
-        encode({name: answer[name] for name in wanted}, response.outputs, response.raw_output_contents)
+        response = pb.ModelInferResponse(
+            model_name=session.name, model_version=session.version, id=inference.id
+        )
+        wanted = {name: answer[name] for name in inference.outputs}
+        encode(wanted, response.outputs, response.raw_output_contents)
         return response
 
     def _find(self, name: str, version: str) -> ServedModel:
         model = self._models.get(name)
         if model is None:
-            raise ModelNotFound(f"no model {name!r} is loaded, but: {', '.join(self._models)}")
+            raise ModelNotFound(f"no model {quoted(name)} is loaded, but: {', '.join(self._models)}")
         if version not in ("", model.session.version):
+            loaded = model.session.version
             raise ModelNotFound(
-                f"version {version!r} of {name!r} is not loaded, but version {model.session.version}"
+                f"version {quoted(version)} of {quoted(name)} is not loaded, but version {loaded}"
             )
         return model
+
+
+def unpacking(method: Answering) -> Answering:
+    """Wrap a method that takes its request itself."""
+
+    async def answer(parcel: Parcel, context: Context) -> Any:  # noqa: ANN401  (each method has its messages)
+        return await method(parcel.take(), context)
+
+    return answer
 
 
 def answering(method: Answering) -> Answering:
     """Wrap a method so that whatever it raises becomes a status code."""
 
-    async def answer(request: Any, context: Context) -> Any:  # noqa: ANN401  (each method has its messages)
+    async def answer(parcel: Parcel, context: Context) -> Any:  # noqa: ANN401  (each method has its messages)
         try:
-            return await method(request, context)
+            return await method(parcel, context)
         except RequestError as error:
-            code, text = STATUS[type(error)], str(error)
+            code, text = STATUS[type(error)], str(error)[:MAX_TEXT]
         except Exception:
             log.exception("a request failed")
             code, text = grpc.StatusCode.INTERNAL, INTERNAL_TEXT
@@ -173,18 +194,7 @@ def answering(method: Answering) -> Answering:
     return answer
 
 
-def _wanted_outputs(request: pb.ModelInferRequest, session: Session) -> list[str]:
-    known = [tensor.name for tensor in session.manifest.outputs]
-    wanted = [output.name for output in request.outputs] or known
-    for name in wanted:
-        if name not in known:
-            raise InvalidTensor(f"output {name!r} was asked for, expected any of: {', '.join(known)}")
-    return wanted
-
-
-def _deadline(request: pb.ModelInferRequest, remaining: float | None) -> float | None:
-    """When the request expires, on the loop's clock: gRPC's deadline, or `timeout` (µs) if that is sooner."""
-    seconds = [] if remaining is None else [remaining]
-    if "timeout" in request.parameters and (timeout := request.parameters["timeout"].int64_param) > 0:
-        seconds.append(timeout / 1e6)
-    return asyncio.get_running_loop().time() + min(seconds) if seconds else None
+def _deadline(*seconds: float | None) -> float | None:
+    """When a request expires, on the loop's clock: gRPC's deadline, or its own if that is sooner."""
+    known = [each for each in seconds if each is not None]
+    return asyncio.get_running_loop().time() + min(known) if known else None

@@ -92,6 +92,39 @@ async def test_a_full_queue_sheds(bench_of):
     assert [rows(task) for task in tasks[:3]] == [[-1], [-2], [-3]]
 
 
+async def test_a_queue_that_holds_too_much_sheds(bench_of):
+    bench = await bench_of(max_rows=2, max_queue_bytes=100)
+    running, large = await bench.submit(1), await bench.submit(2, width=50)
+    with pytest.raises(QueueFull, match="1 requests wait already, 200 bytes"):
+        (await bench.submit(3)).result()
+    await bench.cancel(large)
+    assert bench.batcher.waiting_bytes == 0
+    wide, narrow = await bench.submit(4, width=20), await bench.submit(5)
+    assert bench.batcher.waiting_bytes == 84
+    with pytest.raises(QueueFull, match="2 requests wait already"):
+        (await bench.submit(6, width=5)).result()
+    await bench.open()
+    assert bench.batcher.waiting_bytes == 4  # of the narrow one, which the wide one's batch passed over
+    await bench.open()
+    await bench.open()
+    assert bench.batcher.waiting_bytes == 0
+    assert [rows(task) for task in (running, wide, narrow)] == [[-1], [-4], [-5]]
+
+
+async def test_what_submitters_hold_counts(bench_of):
+    bench = await bench_of(max_queue_bytes=100)
+    feed = {"x": np.zeros((1, 1), np.float32)}
+    async with asyncio.TaskGroup() as group:
+        for held in (0, 90, 2):
+            group.create_task(bench.batcher.submit(feed, held_bytes=held))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        with pytest.raises(QueueFull, match="100 bytes"):
+            await bench.batcher.submit(feed, held_bytes=1)
+        await bench.open()
+        await bench.open()
+
+
 async def test_cancelling_in_the_queue_frees_the_place_at_once(bench_of):
     bench = await bench_of(max_rows=4, max_queue=2)
     await bench.submit(1)
@@ -190,7 +223,9 @@ async def test_a_thousand_random_items_are_all_answered_rightly(bench_of):
         assert rows(task) == (-np.arange(start, start + count)).tolist()
 
 
-@pytest.mark.parametrize("limits", [{"max_rows": 0}, {"max_queue": 0}, {"max_delay_ms": -1}])
+@pytest.mark.parametrize(
+    "limits", [{"max_rows": 0}, {"max_queue": 0}, {"max_queue_bytes": 0}, {"max_delay_ms": -1}]
+)
 def test_impossible_limits_are_refused(limits):
     with pytest.raises(ValueError, match="at least"):
         BatchLimits(**limits)

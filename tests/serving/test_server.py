@@ -155,6 +155,63 @@ def test_impossible_shapes_are_invalid(status_of, shape, raw):
     assert str(shape[0]) in details
 
 
+def test_however_long_the_names_a_refusal_can_be_read(status_of, images):
+    long = "ä" * 20_000
+    output = pb.ModelInferRequest.InferRequestedOutputTensor(name=long)
+    unnamed = infer_request(images)
+    unnamed.inputs[0].name = long
+    untyped = infer_request(images)
+    untyped.inputs[0].datatype = long
+    for name, request, expected in (
+        ("ModelInfer", infer_request(images, model_name=long), grpc.StatusCode.NOT_FOUND),
+        ("ModelReady", pb.ModelReadyRequest(name="digits", version=long), grpc.StatusCode.NOT_FOUND),
+        ("ModelInfer", infer_request(images, outputs=[output]), grpc.StatusCode.INVALID_ARGUMENT),
+        ("ModelInfer", unnamed, grpc.StatusCode.INVALID_ARGUMENT),
+        ("ModelInfer", untyped, grpc.StatusCode.INVALID_ARGUMENT),
+    ):
+        code, details = status_of(name, request)
+        assert code is expected
+        assert f"{'ä' * 99}..." in details
+
+
+def test_an_id_has_a_sane_length(call, status_of, images):
+    assert call("ModelInfer", infer_request(images, id="i" * 1024)).id == "i" * 1024
+    code, details = status_of("ModelInfer", infer_request(images, id="ü" * 513))
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert "is over 1024 bytes: send a shorter one" in details
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "value"),
+    [
+        ("request", "sequence_id", {"int64_param": 3}),
+        ("request", "sequence_id", {"string_param": "a"}),
+        ("request", "sequence_start", {"bool_param": True}),
+        ("request", "sequence_end", {"bool_param": True}),
+        ("input", "shared_memory_region", {"string_param": "images"}),
+        ("output", "shared_memory_region", {"string_param": "answers"}),
+        ("output", "classification", {"int64_param": 3}),
+    ],
+)
+def test_what_is_not_supported_is_refused_not_ignored(status_of, images, place, name, value):
+    output = pb.ModelInferRequest.InferRequestedOutputTensor(name="logits")
+    request = infer_request(images, outputs=[output])
+    holder = {"request": request, "input": request.inputs[0], "output": request.outputs[0]}[place]
+    holder.parameters[name].CopyFrom(pb.InferParameter(**value))
+    code, details = status_of("ModelInfer", request)
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert f"has the parameter {name}, not supported here" in details
+
+
+def test_parameters_that_change_no_answer_are_passed_over(call, images):
+    request = infer_request(images)
+    request.parameters["priority"].uint64_param = 1
+    request.parameters["binary_data_output"].bool_param = True
+    request.parameters["sequence_id"].int64_param = 0
+    request.inputs[0].parameters["binary_data"].bool_param = True
+    assert call("ModelInfer", request).model_name == "digits"
+
+
 def test_a_message_over_the_limit_is_refused(status_of):
     request = pb.ModelInferRequest(model_name="digits", raw_input_contents=[bytes(65 * 1024 * 1024)])
     assert status_of("ModelInfer", request)[0] is grpc.StatusCode.RESOURCE_EXHAUSTED
