@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -9,13 +10,14 @@ from pathlib import Path, PurePosixPath
 import msgspec
 import numpy as np
 
-from export.errors import ManifestError
+from export.errors import ManifestError, first_line
 from export.formats import Format
 from export.sessions import SessionSettings
 from export.verdict import Comparison, Verdict
 
 SCHEMA_VERSION = 1
 MANIFEST_NAME = "manifest.json"
+MAX_MANIFEST_BYTES = 16 * 1024 * 1024
 
 # A model is a folder of its name: nothing that could leave the repository or hide in it.
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -189,24 +191,27 @@ def read_manifest(folder: Path) -> Manifest:
     """Read and check the manifest of a published version; the artifacts' bytes are `verify_artifact`'s.
 
     Raises:
-        ManifestError: missing, malformed, of an unknown schema, or with a path that leaves the folder.
+        ManifestError: missing, malformed, no plain file, too large, of an unknown schema, or with a path that
+            leaves the folder.
     """
     path = folder / MANIFEST_NAME
     try:
-        content = path.read_bytes()
+        content = _read_small_file(path)
         schema = msgspec.json.decode(content, type=dict[str, object]).get("schema_version")
         if schema != SCHEMA_VERSION:
             raise ManifestError(
-                f"{path} has schema_version {schema}, this keraport reads {SCHEMA_VERSION}: export it again"
+                f"{path} has schema_version {str(schema)[:100]}, this keraport reads {SCHEMA_VERSION}: "
+                "export it again"
             )
         manifest = msgspec.json.decode(content, type=Manifest)
     except OSError as error:
         raise ManifestError(f"{path} cannot be read ({error.strerror}): name a published version") from error
-    except msgspec.DecodeError as error:
-        raise ManifestError(f"{path} is no manifest ({error}): export the model again") from error
+    # Beside its own errors, msgspec lets through those of what is nested too deeply or is no UTF-8.
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise ManifestError(f"{path} is no manifest ({first_line(error)}): export the model again") from error
     for artifact in manifest.artifacts:
         if artifact.path is not None and not _stays_inside(artifact.path):
-            raise ManifestError(f"{path} names a path outside its folder: {artifact.path!r}")
+            raise ManifestError(f"{path} names a path outside its folder: {artifact.path[:100]!r}")
     return manifest
 
 
@@ -222,11 +227,24 @@ def verify_artifact(folder: Path, artifact: Artifact) -> Path:
     if artifact.path is None:
         raise ManifestError(f"{folder} does not ship {artifact.format}: {artifact.reason}")
     path = folder / artifact.path
-    if not path.exists():
-        raise ManifestError(f"{path} is missing: export the model again")
+    # Anything else, such as a pipe, could be read without end.
+    if not (path.is_dir() if artifact.format is Format.SAVED_MODEL else path.is_file()):
+        raise ManifestError(f"{path} is missing, or of another kind: export the model again")
     if content_sha256(path) != artifact.sha256:
         raise ManifestError(f"{path} was changed after it was published (another SHA-256): export it again")
     return path
+
+
+def _read_small_file(path: Path) -> bytes:
+    """The content of a plain file, for a pipe could be read without end."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ManifestError(f"{path} is no plain file: export the model again")
+    if status.st_size > MAX_MANIFEST_BYTES:
+        raise ManifestError(
+            f"{path} has {status.st_size:,} bytes, over {MAX_MANIFEST_BYTES:,}: export the model again"
+        )
+    return path.read_bytes()
 
 
 def _stays_inside(path: str) -> bool:

@@ -80,6 +80,10 @@ def _require_pass(artifact: Artifact) -> None:
     mend = "export it again, or serve it with --allow-unverified"
     if artifact.verdict != Verdict.PASS:
         raise ModelRefused(f"its verdict is {artifact.verdict} ({artifact.reason}): {mend}")
+    if artifact.comparison is not None and artifact.comparison.verdict != artifact.verdict:
+        raise ModelRefused(
+            f"its verdict is {artifact.verdict}, that of its numbers {artifact.comparison.verdict}: {mend}"
+        )
     if artifact.binding is None or artifact.binding.artifact_sha256 != artifact.sha256:
         raise ModelRefused(f"its verdict speaks of another file: {mend}")
     if artifact.session is None:
@@ -110,5 +114,11 @@ def _model_names(repository: Path) -> list[str]:
 
 
 def _versions_newest_first(home: Path) -> list[Path]:
-    numbers = (int(path.name) for path in home.iterdir() if path.is_dir() and VERSION.fullmatch(path.name))
+    try:
+        numbers = [
+            int(path.name) for path in home.iterdir() if VERSION.fullmatch(path.name) and path.is_dir()
+        ]
+    except OSError as error:
+        log.warning("%s cannot be read: %s", home, error.strerror)
+        numbers = []
     return [home / str(number) for number in sorted(numbers, reverse=True)]

@@ -11,6 +11,7 @@ from export.errors import first_line
 from export.manifest import DATATYPES, Manifest, TensorInfo
 from export.runner import Answer, Feed
 from serving.errors import ModelRefused
+from serving.signature import check_answer, check_file
 
 # A hop to a thread and back costs 0.05 to 0.2 ms when the loop is busy, more than a small model's whole run.
 # A run on the loop delays every other request of the process by its length. Up to a millisecond the hop would
@@ -28,24 +29,13 @@ class Session:
         """Check that the file is what the manifest says.
 
         Raises:
-            ModelRefused: it has other inputs or outputs, or no free first dimension to batch along.
+            ModelRefused: it is not, or has no free first dimension to batch along.
         """
         self.manifest = manifest
         self._session = session
         self._output_names = [tensor.name for tensor in manifest.outputs]
         self._inline_rows = 0
-        for kind, tensors, found in (
-            ("inputs", manifest.inputs, session.get_inputs()),
-            ("outputs", manifest.outputs, session.get_outputs()),
-        ):
-            if {tensor.name for tensor in tensors} != {node.name for node in found}:
-                names = ", ".join(node.name for node in found)
-                raise ModelRefused(f"the file's {kind} are {names}, not the manifest's: export it again")
-            for tensor in tensors:
-                if tensor.shape[:1] != (-1,):
-                    raise ModelRefused(
-                        f"{tensor.name} has no free first dimension to batch along: export the model with one"
-                    )
+        check_file(manifest, session.get_inputs(), session.get_outputs())
 
     @property
     def name(self) -> str:
@@ -64,10 +54,12 @@ class Session:
             max_rows: of the largest batch to come.
 
         Raises:
-            ModelRefused: the model does not run.
+            ModelRefused: the model does not run, or answers otherwise than the manifest says.
         """
         try:
             one, most = (self._measure(rows) for rows in (1, max_rows))
+        except ModelRefused:
+            raise
         except Exception as error:
             raise ModelRefused(f"its first run failed: {first_line(error)}") from error
         if one > INLINE_SECONDS:
@@ -100,7 +92,7 @@ class Session:
     def _measure(self, rows: int) -> float:
         """Seconds of a run: the shortest of some, for on a busy machine others are interrupted."""
         feed = {tensor.name: _zeros(tensor, rows) for tensor in self.manifest.inputs}
-        self._run(feed)
+        check_answer(self.manifest, self._run(feed), rows)
         seconds: list[float] = []
         while len(seconds) < MEASURED_RUNS and sum(seconds) < MEASURED_SECONDS:
             started = time.perf_counter()

@@ -2,13 +2,16 @@
 
 import json
 import logging
+import os
 
 import numpy as np
+import onnx
 import pytest
 
-from export.manifest import MANIFEST_NAME, Binding
+from export.formats import Tier
+from export.manifest import MANIFEST_NAME, Binding, content_sha256
 from export.sessions import SessionSettings
-from export.verdict import Verdict
+from export.verdict import Comparison, Verdict
 from serving import session as session_module
 from serving.errors import ModelRefused, RepositoryError
 from serving.repository import load_repository, load_version
@@ -28,6 +31,75 @@ async def test_a_loaded_version_answers(tmp_path, publish_classifier, classifier
     answer = await session.run({"image": images})
     assert list(answer) == ["logits", "probabilities"]
     np.testing.assert_allclose(answer["logits"], classifier.expected(images)["logits"], atol=1e-4)
+
+
+def deeply_nested(manifest):
+    manifest.write_text('{"schema_version":' + "[" * 100_000 + "]" * 100_000 + "}")
+
+
+def larger_than_any(manifest):
+    with manifest.open("ab") as stream:
+        stream.truncate(16 * 1024 * 1024 + 1)
+
+
+def a_pipe(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+def a_folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    ("name", "spoil", "message"),
+    [
+        ("manifest.json", deeply_nested, "manifest.json is no manifest ("),
+        ("manifest.json", larger_than_any, "manifest.json has 16,777,217 bytes, over 16,777,216"),
+        ("manifest.json", a_pipe, "manifest.json is no plain file"),
+        ("manifest.json", a_folder, "manifest.json is no plain file"),
+        ("manifest.json", lambda path: path.write_bytes(b'{"schema_version": "\xff"}'), "is no manifest ("),
+        ("manifest.json", lambda path: path.unlink(), "manifest.json cannot be read"),
+        ("model.onnx", a_pipe, "model.onnx is missing, or of another kind"),
+        ("model.onnx", a_folder, "model.onnx is missing, or of another kind"),
+        ("model.onnx", lambda path: path.unlink(), "model.onnx is missing, or of another kind"),
+    ],
+)
+def test_one_bad_version_takes_no_other_down(tmp_path, publish_classifier, caplog, name, spoil, message):
+    publish_classifier(tmp_path, "letters", 1)
+    publish_classifier(tmp_path, "digits", 1)
+    spoil(publish_classifier(tmp_path, "digits", 2) / name)
+    with caplog.at_level(logging.WARNING):
+        assert versions(load_repository(tmp_path, max_rows=8)) == {"digits": "1", "letters": "1"}
+    assert len(caplog.messages) == 1
+    assert message in caplog.messages[0]
+    assert len(caplog.messages[0]) < 1000
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"intra_op_threads": 257}, "intra_op_threads must be 1 to 256"),
+        ({"intra_op_threads": 10**30}, "is no manifest"),
+        ({"intra_op_threads": 0}, "intra_op_threads must be 1 to 256"),
+        ({"graph_optimization": "most"}, "graph_optimization must be one of"),
+        ({"providers": []}, "providers must name at least one"),
+        ({"providers": ["CPUExecutionProvider"] * 2}, "each once"),
+        (
+            {"providers": ["MoonExecutionProvider"]},
+            "is to run on MoonExecutionProvider, this onnxruntime has",
+        ),
+    ],
+)
+def test_session_settings_out_of_bounds_are_refused(tmp_path, publish_classifier, settings, message):
+    folder = publish_classifier(tmp_path)
+    artifact = json.loads((folder / MANIFEST_NAME).read_text())["artifacts"][0]
+    artifact["session"] |= settings
+    edit_manifest(folder, artifacts=[artifact])
+    with pytest.raises(ModelRefused, match=message):
+        load_version(folder, max_rows=8)
 
 
 def test_the_newest_version_of_every_model_is_served(tmp_path, publish_classifier):
@@ -70,6 +142,10 @@ def test_a_refused_version_is_named_and_the_one_before_is_served(tmp_path, publi
             "speaks of another file",
         ),
         ({"session": None}, "does not say under which session settings"),
+        (
+            {"comparison": Comparison(verdict=Verdict.FAIL, reason="", tier=Tier.LOSSLESS, samples=9)},
+            "its verdict is pass, that of its numbers fail",
+        ),
     ],
 )
 def test_without_proof_a_version_is_served_only_on_demand(tmp_path, publish_classifier, changes, message):
@@ -119,6 +195,73 @@ def test_a_model_without_a_batch_dimension_is_refused(tmp_path, publish_classifi
     edit_manifest(folder, inputs=manifest["inputs"])
     with pytest.raises(ModelRefused, match="image has no free first dimension"):
         load_version(folder, max_rows=8)
+
+
+@pytest.mark.parametrize(
+    ("kind", "index", "changes", "message"),
+    [
+        (
+            "inputs",
+            0,
+            {"datatype": "FP32"},
+            r"image is tensor\(uint8\) \[-1, 28, 28, 1\], the manifest says FP32",
+        ),
+        ("inputs", 0, {"datatype": "BYTES"}, "the manifest says BYTES"),
+        ("inputs", 0, {"shape": [-1, 27, 28, 1]}, r"the manifest says UINT8 \[-1, 27, 28, 1\]"),
+        ("inputs", 0, {"shape": [-1, -1, 28, 1]}, r"the manifest says UINT8 \[-1, -1, 28, 1\]"),
+        ("inputs", 0, {"shape": [-1, 784]}, r"the manifest says UINT8 \[-1, 784\]"),
+        ("inputs", 0, {"shape": []}, "image has no free first dimension"),
+        ("outputs", 0, {"datatype": "FP64"}, r"logits is tensor\(float\) \[-1, 10\], the manifest says FP64"),
+        ("outputs", 1, {"shape": [-1, 11]}, r"the manifest says FP32 \[-1, 11\]"),
+        (
+            "outputs",
+            1,
+            {"name": "logits"},
+            "the file's outputs are logits, probabilities, not the manifest's",
+        ),
+    ],
+)
+def test_a_file_that_is_not_what_the_manifest_says_is_refused(
+    tmp_path, publish_classifier, kind, index, changes, message
+):
+    folder = publish_classifier(tmp_path)
+    tensors = json.loads((folder / MANIFEST_NAME).read_text())[kind]
+    tensors[index] |= changes
+    edit_manifest(folder, **{kind: tensors})
+    with pytest.raises(ModelRefused, match=message):
+        load_version(folder, allow_unverified=True, max_rows=8)
+
+
+def test_a_tensor_that_is_named_twice_is_refused(tmp_path, publish_classifier):
+    folder = publish_classifier(tmp_path)
+    outputs = json.loads((folder / MANIFEST_NAME).read_text())["outputs"]
+    edit_manifest(folder, outputs=[*outputs, outputs[0]])
+    with pytest.raises(ModelRefused, match="not the manifest's"):
+        load_version(folder, max_rows=8)
+
+
+def test_labels_are_as_many_as_the_classes_or_none(tmp_path, publish_classifier):
+    folder = publish_classifier(tmp_path)
+    edit_manifest(folder, labels=["a", "b"])
+    with pytest.raises(ModelRefused, match="has 2 labels for 10 classes"):
+        load_version(folder, max_rows=8)
+    edit_manifest(folder, labels=[])
+    assert load_version(folder, max_rows=8).version == "1"
+
+
+def test_an_answer_that_is_not_what_the_manifest_says_is_refused(tmp_path, publish_classifier):
+    folder = publish_classifier(tmp_path)
+    path = folder / "model.onnx"
+    model = onnx.load(path)
+    for output in model.graph.output:  # the file no longer says how many classes there are
+        output.type.tensor_type.ClearField("shape")
+    onnx.save(model, path)
+    manifest = json.loads((folder / MANIFEST_NAME).read_text())
+    artifact = manifest["artifacts"][0] | {"sha256": content_sha256(path)}
+    manifest["outputs"][0]["shape"] = [-1, 7]
+    edit_manifest(folder, artifacts=[artifact], outputs=manifest["outputs"], labels=[])
+    with pytest.raises(ModelRefused, match=r"1 rows gave logits as float32 \[1, 10\], .* FP32 \[-1, 7\]"):
+        load_version(folder, allow_unverified=True, max_rows=8)
 
 
 def test_the_recorded_session_settings_are_used(tmp_path, publish_classifier, monkeypatch):
