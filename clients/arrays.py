@@ -8,6 +8,7 @@ from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from clients.errors import InputError
+from clients.names import printable
 from clients.results import TensorSpec
 from export.manifest import DATATYPES
 
@@ -34,15 +35,17 @@ def load_samples(path: Path, spec: TensorSpec) -> NDArray[Any]:
     try:
         array = _read(path, spec.name)
     except FileNotFoundError as error:
-        raise InputError(f"{path} does not exist: give the path of a picture or array") from error
+        raise InputError(f"{printable(path)} does not exist: give the path of a picture or array") from error
     except InputError:
         raise
     # What numpy raises for a damaged file is no closed list: zlib, tokenize, zipfile bring their own.
     except Exception as error:
-        raise InputError(f"{path} is no array file that numpy reads without pickle: save it anew") from error
+        raise InputError(
+            f"{printable(path)} is no array file that numpy reads without pickle: save it anew"
+        ) from error
     samples = _cast(_shaped(array, path, spec), path, spec)
     if not 1 <= len(samples) <= MAX_SAMPLES:
-        raise InputError(f"{path} holds {len(samples):,} samples: give 1 to {MAX_SAMPLES:,}")
+        raise InputError(f"{printable(path)} holds {len(samples):,} samples: give 1 to {MAX_SAMPLES:,}")
     return samples
 
 
@@ -56,7 +59,9 @@ def _read(path: Path, name: str) -> NDArray[Any]:
         key = _choose(archive, path, name)
         size = next(info.file_size for info in archive.zip.infolist() if info.filename in (key, f"{key}.npy"))
         if size > MAX_BYTES:
-            raise InputError(f"{path}: {key} takes {size:,} bytes, over {MAX_BYTES:,}: send it in parts")
+            raise InputError(
+                f"{printable(path)}: {key} takes {size:,} bytes, over {MAX_BYTES:,}: send it in parts"
+            )
         return np.asarray(archive[key])
 
 
@@ -68,7 +73,7 @@ def _choose(archive: NpzFile, path: Path, name: str) -> str:
     if "x_test" in archive.files:
         return "x_test"
     known = ", ".join(archive.files) or "nothing"
-    raise InputError(f"{path} holds {known}: name the array for the model {name!r}")
+    raise InputError(f"{printable(path)} holds {known}: name the array for the model {name!r}")
 
 
 def _shaped(array: NDArray[Any], path: Path, spec: TensorSpec) -> NDArray[Any]:
@@ -79,7 +84,7 @@ def _shaped(array: NDArray[Any], path: Path, spec: TensorSpec) -> NDArray[Any]:
             ):
                 return shaped
     raise InputError(
-        f"{path} holds an array of shape {list(array.shape)}, the model takes {list(spec.shape)}"
+        f"{printable(path)} holds an array of shape {list(array.shape)}, the model takes {list(spec.shape)}"
     )
 
 
@@ -89,5 +94,7 @@ def _cast(array: NDArray[Any], path: Path, spec: TensorSpec) -> NDArray[Any]:
     wanted = DATATYPES[spec.datatype]
     both_float = array.dtype.kind == "f" and wanted.kind == "f"
     if not both_float and not np.can_cast(array.dtype, wanted, "safe"):
-        raise InputError(f"{path} holds {array.dtype}, the model takes {spec.datatype}: convert it first")
+        raise InputError(
+            f"{printable(path)} holds {array.dtype}, the model takes {spec.datatype}: convert it first"
+        )
     return array.astype(wanted, copy=False)

@@ -28,6 +28,7 @@ def predict(
     import msgspec
 
     from clients.client import Client
+    from clients.names import printable
     from clients.prediction import predict_files
 
     with Client(url) as client:
@@ -36,10 +37,10 @@ def predict(
         typer.echo(msgspec.json.encode(result))
         return
     sources = [
-        prediction.file if prediction.sample is None else f"{prediction.file}[{prediction.sample}]"
+        printable(prediction.file) + ("" if prediction.sample is None else f"[{prediction.sample}]")
         for prediction in result.predictions
     ]
     width = max(map(len, sources))
     for source, prediction in zip(sources, result.predictions, strict=True):
         note = "  (inverted)" if prediction.inverted else ""
-        typer.echo(f"{source:<{width}}  {prediction.label}  {prediction.probability:.1%}{note}")
+        typer.echo(f"{source:<{width}}  {printable(prediction.label)}  {prediction.probability:.1%}{note}")

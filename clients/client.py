@@ -8,6 +8,7 @@ import grpc
 import grpc.aio
 
 from clients import calls
+from clients.address import check_address
 from clients.calls import CHANNEL_OPTIONS, Call
 from clients.results import InferResult, ModelConfig, ModelEntry, ModelMetadata
 from export.runner import Feed
@@ -28,8 +29,12 @@ class Client:
     """
 
     def __init__(self, url: str = DEFAULT_URL) -> None:
-        """Prepare to talk to `url`, HOST:PORT; the connection is made by the first call."""
-        self._url = url
+        """Prepare to talk to `url`, HOST:PORT; the connection is made by the first call.
+
+        Raises:
+            InputError: it is no such address.
+        """
+        self._url = check_address(url)
         self._channel = grpc.insecure_channel(url, options=CHANNEL_OPTIONS)
         self._methods = _callables(self._channel)
 
@@ -106,8 +111,12 @@ class AsyncClient:
     """`Client` for asyncio: the same methods, awaited."""
 
     def __init__(self, url: str = DEFAULT_URL) -> None:
-        """Prepare to talk to `url`, HOST:PORT; the connection is made by the first call."""
-        self._url = url
+        """Prepare to talk to `url`, HOST:PORT; the connection is made by the first call.
+
+        Raises:
+            InputError: it is no such address.
+        """
+        self._url = check_address(url)
         self._channel = grpc.aio.insecure_channel(url, options=CHANNEL_OPTIONS)
         self._methods = _callables(self._channel)
 

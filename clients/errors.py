@@ -1,7 +1,7 @@
 """What can go wrong between a client and a server.
 
 ClientError
-├── InputError         a file to predict is missing, unreadable or not what the model takes
+├── InputError         an address is none, or a file is missing, unreadable or not what the model takes
 ├── ServerUnavailable  nobody answers at the address, or the server is stopping
 ├── ModelNotFound      the server has no such model or version
 ├── InvalidRequest     the server or the codec rejects the tensors
@@ -20,7 +20,7 @@ class ClientError(Exception):
 
 
 class InputError(ClientError):
-    """A file to predict is missing, unreadable or not what the model takes."""
+    """An address is none, or a file to predict is missing, unreadable or not what the model takes."""
 
 
 class ServerUnavailable(ClientError):

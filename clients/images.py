@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from clients.errors import InputError
+from clients.names import printable
 from clients.results import TensorSpec
 
 PICTURE_DATATYPES = {"UINT8": np.uint8, "FP16": np.float16, "FP32": np.float32, "FP64": np.float64}
@@ -81,15 +82,19 @@ def _read(path: Path) -> Image.Image:
                 return _eight_bits(ImageOps.exif_transpose(picture))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise InputError(
-            f"{path} has more than {Image.MAX_IMAGE_PIXELS:,} pixels: make it smaller first"
+            f"{printable(path)} has more than {Image.MAX_IMAGE_PIXELS:,} pixels: make it smaller first"
         ) from error
     except UnidentifiedImageError as error:
-        raise InputError(f"{path} is no PNG or JPEG picture: give one, or a .npy or .npz file") from error
+        raise InputError(
+            f"{printable(path)} is no PNG or JPEG picture: give one, or a .npy or .npz file"
+        ) from error
     except FileNotFoundError as error:
-        raise InputError(f"{path} does not exist: give the path of a picture or array") from error
+        raise InputError(f"{printable(path)} does not exist: give the path of a picture or array") from error
     # Pillow raises SyntaxError and ValueError for some broken files, besides OSError.
     except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(f"{path} cannot be decoded ({error}): give a whole PNG or JPEG file") from error
+        raise InputError(
+            f"{printable(path)} cannot be decoded ({error}): give a whole PNG or JPEG file"
+        ) from error
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:

@@ -13,6 +13,7 @@ from clients.arrays import load_samples
 from clients.client import Client
 from clients.errors import InputError
 from clients.images import load_picture
+from clients.names import file_name
 from clients.results import TensorSpec
 from export.runner import Answer
 
@@ -24,7 +25,7 @@ class Prediction:
     """What a model says of one sample.
 
     Attributes:
-        file: where the sample comes from.
+        file: where the sample comes from, as `file_name` gives it.
         sample: its position in the file; None for a picture.
         class_index: of the most probable class.
         label: what that class is called.
@@ -99,10 +100,12 @@ def _samples(files: Iterable[Path], spec: TensorSpec, invert: bool | None) -> It
     for path in files:
         if path.suffix.lower() in ARRAY_SUFFIXES:
             for position, values in enumerate(load_samples(path, spec)):
-                yield _Sample(file=str(path), position=position, values=values)
+                yield _Sample(file=file_name(path), position=position, values=values)
         else:
             picture = load_picture(path, spec, invert=invert)
-            yield _Sample(file=str(path), position=None, values=picture.pixels, inverted=picture.inverted)
+            yield _Sample(
+                file=file_name(path), position=None, values=picture.pixels, inverted=picture.inverted
+            )
 
 
 def _chunks(samples: Iterable[_Sample], size: int) -> Iterator[list[_Sample]]:

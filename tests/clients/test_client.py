@@ -100,3 +100,33 @@ async def test_nobody_there_async():
     async with AsyncClient("127.0.0.1:1") as client:
         with pytest.raises(clients.ServerUnavailable, match=r"127\.0\.0\.1:1 is unavailable"):
             await client.live()
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("", "'' is no address: give HOST:PORT"),
+        ("localhost", "no address"),
+        (":8001", "no address"),
+        ("localhost:", "no address"),
+        ("::1:8001", "no address"),
+        ("http://localhost:8001", "no address"),
+        ("local host:8001", "no address"),
+        ("localhost:8001\n", "no address"),
+        ("localhost:0", "no such port: give one from 1 to 65535"),
+        ("localhost:65536", "no such port"),
+        ("localhost:-1", "no address"),
+    ],
+)
+async def test_what_is_no_address(url, message):
+    for kind in (Client, AsyncClient):
+        with pytest.raises(clients.InputError, match=message):
+            kind(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["localhost:1", "a_b.example-1.org:65535", "[::1]:8001", "[fe80::1%eth0]:8001"]
+)
+def test_what_is_an_address(url):
+    with Client(url):
+        pass

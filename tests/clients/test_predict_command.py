@@ -1,6 +1,9 @@
 """`keraport predict` against a real server."""
 
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +75,39 @@ def test_what_goes_wrong_is_one_line_and_exit_2(predict, keraport, tmp_path):
         assert (result.returncode, result.stdout) == (2, "")
         assert len(result.stderr.splitlines()) == 1
         assert message in result.stderr
+
+
+def test_an_address_that_is_none(keraport):
+    for url in ("", "127.0.0.1:70000", "http://127.0.0.1:8001"):
+        result = keraport("predict", SAMPLES / "7.png", "--url", url)
+        assert (result.returncode, len(result.stderr.splitlines())) == (2, 1)
+        assert repr(url) in result.stderr
+        assert ": give " in result.stderr
+
+
+def test_files_of_any_name(digits_server, tmp_path):
+    # What undecodable bytes of a name are to Python, and what would move the cursor or break the line.
+    path = tmp_path / "a\udcff\x1b[2J\n\u202eb.png"
+    shutil.copy(SAMPLES / "7.png", path)
+
+    def predict(*arguments):
+        command = [sys.executable, "-m", "keraport", "predict", *arguments, "--url", digits_server.url]
+        return subprocess.run(command, capture_output=True, timeout=60, check=False)
+
+    shown = r"a\xff\x1b[2J\n\u202eb.png"
+    result = predict(path)
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert len(result.stdout.splitlines()) == 1
+    assert shown in result.stdout.decode()
+    result = predict(path, "--json")
+    assert (result.returncode, result.stderr) == (0, b"")
+    file = json.loads(result.stdout)["predictions"][0]["file"]
+    assert file == str(path).replace("\udcff", r"\xff")
+    path.write_bytes(b"")
+    result = predict(path)
+    assert (result.returncode, result.stdout) == (2, b"")
+    assert len(result.stderr.splitlines()) == 1
+    assert f"{shown} is no PNG or JPEG" in result.stderr.decode()
 
 
 def test_several_models_ask_for_one(keraport, tmp_path, publish_classifier, start_server):

@@ -61,8 +61,9 @@ def test_an_address_of_another_machine(refusal, tmp_path, publish_classifier):
     assert "cannot listen on 192.0.2.1:0 (Cannot assign requested address)" in line
 
 
-def test_a_bad_option_is_wrong_usage(keraport):
-    assert keraport("serve", "--max-batch", 0).returncode == 2
+@pytest.mark.parametrize("option", [("--max-batch", 0), ("--max-batch", 4097), ("--max-queue-mib", 0)])
+def test_a_bad_option_is_wrong_usage(keraport, option):
+    assert keraport("serve", *option).returncode == 2
 
 
 def test_the_ready_line_names_models_and_address(digits_server):
