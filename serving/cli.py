@@ -1,6 +1,8 @@
 """`keraport serve`."""
 
 import os
+import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -29,6 +31,9 @@ def serve(
     ] = False,
 ) -> None:
     """Serve the newest version of every published model over gRPC, until SIGTERM or Ctrl-C."""
+    # Until the server hears of them itself: there is nothing yet to drain.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _leave)
     # What gRPC's core writes to stderr by itself; errors reach the user as one line of ours.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
@@ -52,3 +57,7 @@ def serve(
         allow_unverified=allow_unverified,
     )
     asyncio.run(serve_until_stopped(options))
+
+
+def _leave(*_: object) -> None:
+    sys.exit(0)

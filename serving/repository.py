@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from export.errors import ManifestError
@@ -18,7 +19,12 @@ VERSION = re.compile(r"[1-9][0-9]*")
 
 
 def load_repository(
-    repository: Path, *, model: str | None = None, allow_unverified: bool = False, max_rows: int
+    repository: Path,
+    *,
+    model: str | None = None,
+    allow_unverified: bool = False,
+    max_rows: int,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> dict[str, Session]:
     """Load the newest servable version of every model; each refused version is logged with the reason.
 
@@ -27,9 +33,10 @@ def load_repository(
         model: load this one alone.
         allow_unverified: take artifacts without a passing verdict, too.
         max_rows: of the largest batch to come.
+        stopping: asked before each version; once it is true, no further one is loaded.
 
     Returns:
-        Model name to warmed-up session.
+        Model name to warmed-up session; told to stop, those loaded by then.
 
     Raises:
         RepositoryError: there is no repository, no such model in it, or nothing that can be served.
@@ -44,10 +51,12 @@ def load_repository(
         raise RepositoryError(f"{repository} holds no published model: run `keraport export` first")
     sessions = {}
     for name in names:
-        session = _load_newest(repository / name, allow_unverified=allow_unverified, max_rows=max_rows)
+        session = _load_newest(
+            repository / name, allow_unverified=allow_unverified, max_rows=max_rows, stopping=stopping
+        )
         if session is not None:
             sessions[name] = session
-    if not sessions:
+    if not sessions and not stopping():
         raise RepositoryError(f"nothing in {repository} can be served, see above: export the model again")
     return sessions
 
@@ -90,11 +99,15 @@ def _require_pass(artifact: Artifact) -> None:
         raise ModelRefused(f"its verdict does not say under which session settings it passed: {mend}")
 
 
-def _load_newest(home: Path, *, allow_unverified: bool, max_rows: int) -> Session | None:
+def _load_newest(
+    home: Path, *, allow_unverified: bool, max_rows: int, stopping: Callable[[], bool]
+) -> Session | None:
     versions = _versions_newest_first(home)
     if not versions:
         log.warning("%s holds no version of a model", home)
     for folder in versions:
+        if stopping():
+            break
         try:
             return load_version(folder, allow_unverified=allow_unverified, max_rows=max_rows)
         except ModelRefused as refusal:

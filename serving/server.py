@@ -59,22 +59,27 @@ class ServerOptions:
 
 
 async def serve_until_stopped(options: ServerOptions) -> None:
-    """Serve until SIGTERM or SIGINT, then drain.
+    """Serve until SIGTERM or SIGINT, then drain; a signal that comes earlier ends the loading.
 
     Raises:
         RepositoryError: nothing can be served.
         AddressError: the address is taken or not this machine's.
     """
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s: %(message)s")
+    stop = _stop_signal()
     server = grpc.aio.server(options=CHANNEL_OPTIONS)
     port = _listen(server, options.host, options.port)
-    sessions = load_repository(
+    # In a thread, for the loop must run to hear of signals.
+    sessions = await asyncio.to_thread(
+        load_repository,
         options.repository,
         model=options.model,
         allow_unverified=options.allow_unverified,
         max_rows=options.limits.max_rows,
+        stopping=stop.is_set,
     )
-    stop = _stop_signal()
+    if stop.is_set():
+        return
     async with contextlib.AsyncExitStack() as stack:
         models = {
             name: ServedModel(

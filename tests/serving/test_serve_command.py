@@ -1,6 +1,9 @@
 """`keraport serve`: every way not to start is one line and exit code 2."""
 
+import signal
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -45,6 +48,20 @@ def test_an_unknown_model(refusal, tmp_path, publish_classifier):
     publish_classifier(tmp_path)
     _, line = refusal("--repository", tmp_path, "--port", 0, "--model", "letters")
     assert "holds no model 'letters', but digits" in line
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stopping_before_it_is_ready(tmp_path, publish_classifier, number):
+    publish_classifier(tmp_path, "digits", 1, idle_turns=400_000)  # takes seconds to warm up
+    publish_classifier(tmp_path, "digits", 2, verdict=Verdict.FAIL)
+    publish_classifier(tmp_path, "letters", 1, idle_turns=4_000_000)
+    command = [sys.executable, "-m", "keraport", "serve", "--port", "0", "--repository", tmp_path]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        first = process.stderr.readline()
+        assert "digits version 2 is not served" in first
+        process.send_signal(number)
+        rest = process.stderr.read()
+    assert (process.returncode, rest) == (0, "")
 
 
 def test_a_port_in_use(refusal, tmp_path, publish_classifier, digits_server):
