@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 
 import numpy as np
 import onnx
@@ -31,51 +30,6 @@ async def test_a_loaded_version_answers(tmp_path, publish_classifier, classifier
     answer = await session.run({"image": images})
     assert list(answer) == ["logits", "probabilities"]
     np.testing.assert_allclose(answer["logits"], classifier.expected(images)["logits"], atol=1e-4)
-
-
-def deeply_nested(manifest):
-    manifest.write_text('{"schema_version":' + "[" * 100_000 + "]" * 100_000 + "}")
-
-
-def larger_than_any(manifest):
-    with manifest.open("ab") as stream:
-        stream.truncate(16 * 1024 * 1024 + 1)
-
-
-def a_pipe(path):
-    path.unlink()
-    os.mkfifo(path)
-
-
-def a_folder(path):
-    path.unlink()
-    path.mkdir()
-
-
-@pytest.mark.timeout(60)
-@pytest.mark.parametrize(
-    ("name", "spoil", "message"),
-    [
-        ("manifest.json", deeply_nested, "manifest.json is no manifest ("),
-        ("manifest.json", larger_than_any, "manifest.json has 16,777,217 bytes, over 16,777,216"),
-        ("manifest.json", a_pipe, "manifest.json is no plain file"),
-        ("manifest.json", a_folder, "manifest.json is no plain file"),
-        ("manifest.json", lambda path: path.write_bytes(b'{"schema_version": "\xff"}'), "is no manifest ("),
-        ("manifest.json", lambda path: path.unlink(), "manifest.json cannot be read"),
-        ("model.onnx", a_pipe, "model.onnx is missing, or of another kind"),
-        ("model.onnx", a_folder, "model.onnx is missing, or of another kind"),
-        ("model.onnx", lambda path: path.unlink(), "model.onnx is missing, or of another kind"),
-    ],
-)
-def test_one_bad_version_takes_no_other_down(tmp_path, publish_classifier, caplog, name, spoil, message):
-    publish_classifier(tmp_path, "letters", 1)
-    publish_classifier(tmp_path, "digits", 1)
-    spoil(publish_classifier(tmp_path, "digits", 2) / name)
-    with caplog.at_level(logging.WARNING):
-        assert versions(load_repository(tmp_path, max_rows=8)) == {"digits": "1", "letters": "1"}
-    assert len(caplog.messages) == 1
-    assert message in caplog.messages[0]
-    assert len(caplog.messages[0]) < 1000
 
 
 @pytest.mark.parametrize(
