@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import keras
 
 IMAGE, LOGITS, PROBABILITIES = "image", "logits", "probabilities"
-SMALLEST_SIDE = 10  # pixels that two 3 x 3 convolutions with pooling between them need
+SMALLEST_SIDE = {"notebook": 10, "compact": 16, "tiny": 16}  # pixels that the convolutions and poolings need
 
 
 def notebook_cnn(input_shape: tuple[int, ...], classes: int, dropout: float) -> "keras.Sequential":
@@ -42,8 +42,53 @@ def notebook_cnn(input_shape: tuple[int, ...], classes: int, dropout: float) -> 
     )
 
 
+def compact_cnn(input_shape: tuple[int, ...], classes: int, dropout: float) -> "keras.Sequential":
+    """Six convolutions in three stages, 34,506 parameters: no more than the notebook's, more accurate."""
+    return _stages("compact_cnn", ((16, 16), (24, 32, 32), (40,)), input_shape, classes, dropout)
+
+
+def tiny_cnn(input_shape: tuple[int, ...], classes: int, dropout: float) -> "keras.Sequential":
+    """For microcontrollers: 18,946 parameters, at most 14,624 bytes of int8 activations alive at once."""
+    return _stages("tiny_cnn", ((8, 16), (20, 28), (36,)), input_shape, classes, dropout)
+
+
+def _stages(
+    name: str,
+    stages: tuple[tuple[int, ...], ...],
+    input_shape: tuple[int, ...],
+    classes: int,
+    dropout: float,
+) -> "keras.Sequential":
+    """Stages of 3 x 3 convolutions with pooling between them, then global average pooling.
+
+    The first stage, whose tensors are the largest, has biases in place of batch normalisation, which would
+    cost as much time there as the convolutions. The first and the last stage leave out padding.
+    """
+    import keras
+    from keras import layers
+
+    model = keras.Sequential([keras.Input(input_shape)], name=name)
+    for stage, widths in enumerate(stages, start=1):
+        first, padding = stage == 1, "valid" if stage in (1, len(stages)) else "same"
+        for step, channels in enumerate(widths, start=1):
+            part = f"{stage}_{step}"
+            model.add(layers.Conv2D(channels, 3, padding=padding, use_bias=first, name=f"conv{part}"))
+            if not first:
+                model.add(layers.BatchNormalization(name=f"norm{part}"))
+            model.add(layers.ReLU(name=f"relu{part}"))
+        if stage < len(stages):
+            model.add(layers.MaxPooling2D(2, name=f"pool{stage}"))
+    model.add(layers.GlobalAveragePooling2D(name="pool"))
+    model.add(layers.Dropout(dropout, name="dropout"))
+    model.add(layers.Dense(classes, name=LOGITS))
+    model.add(layers.Softmax(name=PROBABILITIES))
+    return model
+
+
 ARCHITECTURES: Mapping[str, Callable[[tuple[int, ...], int, float], "keras.Sequential"]] = {
     "notebook": notebook_cnn,
+    "compact": compact_cnn,
+    "tiny": tiny_cnn,
 }
 
 

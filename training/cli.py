@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def train(
     *,
-    recipe: Annotated[str, typer.Option(help="A built-in recipe, such as notebook or default.")] = "default",
+    recipe: Annotated[str, typer.Option(help="notebook, default, best, compact or tiny.")] = "default",
     architecture: Annotated[
         str | None,
         typer.Option(help="FILE.py:FUNCTION, called as build(input_shape, classes). Runs the file."),

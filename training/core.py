@@ -58,11 +58,11 @@ def build_core(recipe: Recipe, dataset: Dataset) -> Core:
         shapes = {name: array.shape[1:] for name, array in inputs.items()}
         model = _build_custom(recipe.architecture, build, shapes, outputs)
     else:
-        images = inputs.get("x")
-        if not pixels or images is None or min(images.shape[1:3]) < SMALLEST_SIDE or not classes:
+        images, side = inputs.get("x"), SMALLEST_SIDE.get(recipe.architecture, 1)
+        if not pixels or images is None or min(images.shape[1:3]) < side or not classes:
             raise DatasetError(
-                f"{dataset.source}: the built-in architectures classify uint8 images of at least "
-                f"{SMALLEST_SIDE} x {SMALLEST_SIDE} pixels: bring your own, --architecture FILE.py:FUNCTION"
+                f"{dataset.source}: {recipe.architecture}'s architecture classifies uint8 images of at least "
+                f"{side} x {side} pixels: bring your own, --architecture FILE.py:FUNCTION"
             )
         model = build_built_in(recipe.architecture, images.shape[1:], classes, recipe.dropout)
     return Core(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.architectures import PROBABILITIES
+from training.averaging import WeightAverage
 from training.batches import evaluation_batches, training_batches, validation_indices
 from training.core import Core, build_core
 from training.datasets import DataOptions, Dataset, Samples, Task
@@ -157,15 +158,7 @@ def _fit(
         jit_compile=False,  # XLA's compilation costs more than it saves on a CPU
     )
     restore(plan.out, journal.record, model)
-    # Averaged weights are swapped in for validation and the checkpoint; the state is saved before.
-    keep_state = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, _: journal.keep_state(epoch + 1))
-    follow = keras.callbacks.LambdaCallback(
-        on_epoch_begin=lambda epoch, _: journal.begin(epoch + 1),
-        on_epoch_end=lambda epoch, logs: journal.end(epoch + 1, logs),
-        on_train_batch_end=lambda step, **_: listener.step(journal.running, step + 1, steps),
-    )
-    averaged = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if recipe.average else []
-    callbacks = [keep_state, *averaged, follow]
+    callbacks: list[Any] = [_follower(model, recipe, journal, steps, listener)]
     if recipe.stop_patience:
         callbacks.append(
             keras.callbacks.EarlyStopping(
@@ -187,14 +180,46 @@ def _fit(
     )
 
 
+def _follower(
+    model: "keras.Model", recipe: Recipe, journal: Journal, steps: int, listener: Listener
+) -> "keras.callbacks.Callback":
+    """The callback that averages weights and keeps the journal.
+
+    Averaged weights are in the model for validation and the checkpoint; the state to go on from is its own.
+    A resumed run begins its average anew.
+    """
+    import keras
+
+    average = WeightAverage(model, recipe.average)
+
+    def begin_epoch(epoch: int, _: object) -> None:
+        average.show(averaged=False)
+        journal.begin(epoch + 1)
+
+    def end_step(step: int, **_: object) -> None:
+        average.update()
+        listener.step(journal.running, step + 1, steps)
+
+    def end_epoch(epoch: int, logs: dict[str, float]) -> None:
+        average.show(averaged=False)
+        journal.keep_state(epoch + 1)
+        average.show(averaged=True)
+        journal.end(epoch + 1, logs)
+
+    return keras.callbacks.LambdaCallback(
+        on_epoch_begin=begin_epoch,
+        on_train_batch_end=end_step,
+        on_test_begin=lambda _: average.show(averaged=True),
+        on_epoch_end=end_epoch,
+    )
+
+
 def _optimizer(recipe: Recipe, steps: int) -> "keras.Optimizer":
     import keras
 
     return keras.optimizers.Adam(
         _learning_rate(recipe, steps),
         weight_decay=recipe.weight_decay or None,
-        use_ema=recipe.average > 0,
-        ema_momentum=recipe.average or 0.99,
     )
 
 

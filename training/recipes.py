@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_type_hints
 
 import msgspec
@@ -82,6 +82,23 @@ class Recipe:
         return bool(self.shift or self.rotation or self.zoom or self.shear)
 
 
+LONGER = Recipe(
+    name="best",
+    epochs=25,
+    batch_size=128,
+    learning_rate=0.005,
+    weight_decay=0.02,
+    cosine_schedule=True,
+    warmup=0.1,
+    label_smoothing=0.02,
+    dropout=0.1,
+    shift=1.4,
+    rotation=7.5,
+    zoom=0.07,
+    shear=0.1,
+    average=0.998,
+)
+
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
@@ -107,6 +124,9 @@ RECIPES: dict[str, Recipe] = {
             rotation=8.0,
             zoom=0.08,
         ),
+        LONGER,
+        replace(LONGER, name="compact", architecture="compact", epochs=15, dropout=0.05),
+        replace(LONGER, name="tiny", architecture="tiny", epochs=15, dropout=0.0),
     )
 }
 
