@@ -10,7 +10,7 @@ import typer
 from training.data_cli import Grey, ImageSize, TaskName, TestShare, data_options
 
 if TYPE_CHECKING:
-    from training.fit import Plan
+    from training.plan import Plan
     from training.record import Metrics, RunRecord
 
 
@@ -52,11 +52,10 @@ def train(
 
     from training.checks import check_dataset
     from training.datasets import load_dataset
-    from training.fit import Plan
     from training.fit import train as run
+    from training.plan import Plan, plan_to_resume
     from training.progress import ConsoleListener
     from training.recipes import change_settings, find_recipe
-    from training.resume import plan_to_resume
 
     if resume is not None:
         plan, source = plan_to_resume(resume)

@@ -3,8 +3,6 @@
 import dataclasses
 import math
 import time
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -14,10 +12,11 @@ from training.architectures import PROBABILITIES
 from training.averaging import WeightAverage
 from training.batches import evaluation_batches, training_batches, validation_indices
 from training.core import Core, build_core
-from training.datasets import DataOptions, Dataset, Samples, Task
+from training.datasets import Dataset, Samples, Task
 from training.errors import DatasetError, RecordError
 from training.journal import Journal, reopen, restore
 from training.metrics import classification_metrics, regression_metrics
+from training.plan import Plan
 from training.recipes import Recipe
 from training.record import CHECKPOINT_NAME, Epoch, Metrics, RunRecord, Status
 from training.rundir import begin_run, end_run, write_figures
@@ -39,27 +38,6 @@ class Listener(Protocol):
 
     def epoch(self, epoch: Epoch, *, best: bool) -> None:
         """Note that an epoch is done, and whether it is the best so far."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What a run is to do.
-
-    Attributes:
-        recipe: how.
-        options: with which the data were read.
-        out: the run directory, which must not exist unless the run is resumed.
-        seed: of weights, order, dropout and augmentation.
-        deterministic: hold TensorFlow to repeatable kernels, at some cost in speed.
-        resume: go on with the unfinished run in `out`.
-    """
-
-    recipe: Recipe
-    options: DataOptions
-    out: Path
-    seed: int
-    deterministic: bool = False
-    resume: bool = False
 
 
 def train(plan: Plan, dataset: Dataset, listener: Listener) -> RunRecord:
@@ -98,38 +76,20 @@ def train(plan: Plan, dataset: Dataset, listener: Listener) -> RunRecord:
     journal = Journal(plan.out, record, core=core.model, served=core.served, listener=listener.epoch)
     try:
         _fit(plan, core, journal, fitting, validation, listener)
-        best = keras.models.load_model(plan.out / CHECKPOINT_NAME, compile=False, safe_mode=True)
-        answers = _answers(best, validation, core)
-        write_figures(plan.out, answers, validation, dataset)
-        record = dataclasses.replace(
-            journal.record,
-            status=Status.COMPLETE,
-            validation=_metrics(answers, validation, dataset.task),
-            test=_metrics(_answers(best, dataset.test, core), dataset.test, dataset.task),
-            wall_seconds=round(record.wall_seconds + time.monotonic() - started, 1),
-        )
+        finished = _measure(plan, core, journal.record, validation, dataset)
     except BaseException:
-        seconds = round(record.wall_seconds + time.monotonic() - started, 1)
-        interrupted = dataclasses.replace(journal.record, status=Status.INTERRUPTED, wall_seconds=seconds)
-        end_run(interrupted, plan.out)
+        finished = dataclasses.replace(journal.record, status=Status.INTERRUPTED)
         raise
-    end_run(record, plan.out)
-    return record
+    finally:
+        seconds = round(record.wall_seconds + time.monotonic() - started, 1)
+        finished = dataclasses.replace(finished, wall_seconds=seconds)
+        end_run(finished, plan.out)
+    return finished
 
 
-def _record(plan: Plan, dataset: Dataset, core: Core, held_out: "np.ndarray[Any, Any]") -> RunRecord:
+def _record(plan: Plan, dataset: Dataset, core: Core, held_out: NDArray[np.int64]) -> RunRecord:
     if not plan.resume:
-        return begin_run(
-            plan.out,
-            plan.recipe,
-            dataset,
-            plan.seed,
-            core.served.count_params(),
-            held_out,
-            options=plan.options,
-            architecture_sha256=core.source_sha256,
-            deterministic=plan.deterministic,
-        )
+        return begin_run(plan, dataset, core, held_out)
     record = reopen(plan.out)
     changed = [
         what
@@ -236,6 +196,21 @@ def _learning_rate(recipe: Recipe, steps: int) -> Any:  # noqa: ANN401  (a numbe
         warmup_steps=warmup,
         decay_steps=max(1, total - warmup),
         alpha=0.01,
+    )
+
+
+def _measure(plan: Plan, core: Core, record: RunRecord, validation: Samples, dataset: Dataset) -> RunRecord:
+    """Load the best checkpoint, draw and measure what it does, the test split last and once."""
+    import keras
+
+    best = keras.models.load_model(plan.out / CHECKPOINT_NAME, compile=False, safe_mode=True)
+    answers = _answers(best, validation, core)
+    write_figures(plan.out, answers, validation, dataset)
+    return dataclasses.replace(
+        record,
+        status=Status.COMPLETE,
+        validation=_metrics(answers, validation, dataset.task),
+        test=_metrics(_answers(best, dataset.test, core), dataset.test, dataset.task),
     )
 
 

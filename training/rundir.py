@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.batches import has_pixels
-from training.datasets import DataOptions, Dataset, Samples, Task
+from training.core import Core
+from training.datasets import Dataset, Samples, Task
 from training.errors import RecordError
 from training.figures import evaluation_figures
 from training.journal import settle
+from training.plan import Plan
 from training.plots import training_curves
-from training.recipes import Recipe
 from training.record import (
     CURVES_NAME,
     HISTORY_NAME,
@@ -41,55 +42,40 @@ WEIGHT_COPIES, BYTES_A_WEIGHT, SPARE_BYTES = 10, 4, 5_000_000
 PACKAGES = ("keraport", "tensorflow", "tensorflow-cpu", "keras", "numpy")
 
 
-def begin_run(
-    out: Path,
-    recipe: Recipe,
-    dataset: Dataset,
-    seed: int,
-    parameters: int,
-    held_out: NDArray[np.int64],
-    *,
-    options: DataOptions,
-    architecture_sha256: str | None,
-    deterministic: bool,
-) -> RunRecord:
+def begin_run(plan: Plan, dataset: Dataset, core: Core, held_out: NDArray[np.int64]) -> RunRecord:
     """Create the run directory and write its first record, with the status `running`.
 
     Args:
-        out: the directory, which must not exist.
-        recipe: how the run will train.
+        plan: what the run is to do.
         dataset: on what.
-        seed: of the run.
-        parameters: of the model, a count.
+        core: the model to train.
         held_out: indices of the validation samples.
-        options: with which the data set was read.
-        architecture_sha256: of the file of a user's own architecture.
-        deterministic: whether the run is repeatable on this machine.
 
     Raises:
-        RecordError: `out` exists, cannot be created, or its disk is full.
+        RecordError: the directory exists, cannot be created, or its disk is full.
     """
-    _create(out, WEIGHT_COPIES * BYTES_A_WEIGHT * parameters + SPARE_BYTES)
+    parameters = core.served.count_params()
+    _create(plan.out, WEIGHT_COPIES * BYTES_A_WEIGHT * parameters + SPARE_BYTES)
     train_samples = 0 if dataset.train is None else len(dataset.train)
     packages = {"python": platform.python_version()}
     for package in PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             packages[package] = importlib.metadata.version(package)
-    settings = msgspec.to_builtins(recipe)
+    settings = msgspec.to_builtins(plan.recipe)
     record = RunRecord(
         schema_version=SCHEMA_VERSION,
-        name=out.name,
+        name=plan.out.name,
         status=Status.RUNNING,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         recipe=settings.pop("name"),
         settings=settings,
-        architecture_sha256=architecture_sha256,
-        seed=seed,
-        deterministic=deterministic,
+        architecture_sha256=core.source_sha256,
+        seed=plan.seed,
+        deterministic=plan.deterministic,
         parameters=parameters,
         dataset=DataRecord(
             source=dataset.source,
-            options=options,
+            options=plan.options,
             task=dataset.task,
             sha256=dataset.sha256,
             train=train_samples - len(held_out),
@@ -100,7 +86,7 @@ def begin_run(
         labels=dataset.labels,
         packages=packages,
     )
-    write_record(record, out)
+    write_record(record, plan.out)
     return record
 
 

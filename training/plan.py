@@ -1,13 +1,35 @@
-"""From an unfinished run's record back to the plan that it was following."""
+"""What a run is to do: as a command line asks, or as an unfinished run began."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
+from training.datasets import DataOptions
 from training.errors import RecordError
-from training.fit import Plan
 from training.recipes import Recipe
 from training.record import read_record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a run is to do.
+
+    Attributes:
+        recipe: how.
+        options: with which the data were read.
+        out: the run directory, which must not exist unless the run is resumed.
+        seed: of weights, order, dropout and augmentation.
+        deterministic: hold TensorFlow to repeatable kernels, at some cost in speed.
+        resume: go on with the unfinished run in `out`.
+    """
+
+    recipe: Recipe
+    options: DataOptions
+    out: Path
+    seed: int
+    deterministic: bool = False
+    resume: bool = False
 
 
 def plan_to_resume(out: Path) -> tuple[Plan, str]:
