@@ -1,6 +1,6 @@
-"""Train `notebook` and `default` in turn on one machine; compare accuracy and whole-process wall time.
+"""Train recipes in turn on one machine; compare accuracy and whole-process wall time.
 
-python benchmarks/training.py [--seeds 0 1 2] prints one row a run, and the means.
+python benchmarks/training.py [--recipes notebook default] [--seeds 0 1 2] prints one row a run, and the means.
 """
 
 import argparse
@@ -11,8 +11,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-
-RECIPES = ("notebook", "default")
 
 
 def train(recipe: str, seed: int, out: Path) -> tuple[float, float]:
@@ -27,12 +25,13 @@ def train(recipe: str, seed: int, out: Path) -> tuple[float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    seeds = parser.parse_args().seeds
-    results: dict[str, list[tuple[float, float]]] = {recipe: [] for recipe in RECIPES}
+    parser.add_argument("--recipes", nargs="+", default=["notebook", "default"])
+    arguments = parser.parse_args()
+    results: dict[str, list[tuple[float, float]]] = {recipe: [] for recipe in arguments.recipes}
     print("| recipe | seed | test accuracy | wall time |\n|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
-        for seed in seeds:
-            for recipe in RECIPES:
+        for seed in arguments.seeds:
+            for recipe in arguments.recipes:
                 accuracy, seconds = train(recipe, seed, Path(folder) / f"{recipe}-{seed}")
                 results[recipe].append((accuracy, seconds))
                 print(f"| {recipe} | {seed} | {accuracy:.2%} | {seconds:.0f} s |", flush=True)
