@@ -1,6 +1,6 @@
 """Train recipes in turn on one machine; compare accuracy and whole-process wall time.
 
-python benchmarks/training.py [--recipes notebook default] [--seeds 0 1 2] prints one row a run, and the means.
+python benchmarks/training.py [--recipes notebook default] [--seeds 0 1 2]: one row a run, and the means.
 """
 
 import argparse
