@@ -9,7 +9,7 @@ import sys
 import tempfile
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, ParamSpec, TextIO, TypeVar
 
 import typer
@@ -130,16 +130,30 @@ def main() -> None:
     debug = len(arguments) < len(sys.argv) - 1
     if not debug:
         warnings.simplefilter("ignore")  # those of other people's libraries, which a user can't mend
+    code = _run(arguments, debug=debug)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError):  # closed by the caller
+            stream.flush()
+    if "tensorflow" in sys.modules:
+        # Its threads can crash an interpreter that winds down after an interrupt: exit 130 must stay 130.
+        os._exit(code)
+    sys.exit(code)
+
+
+def _run(arguments: Sequence[str], *, debug: bool) -> int:
     try:
         app(arguments)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
     except KeyboardInterrupt:  # before or after the command itself, which ends by its own rules
-        sys.exit(INTERRUPTED)
+        return INTERRUPTED
     except Exception as error:  # noqa: BLE001  (the last line of defence: a message, not a traceback)
         if debug:
             traceback.print_exc()
         message, code = _explain(error)
         sys.stderr.write(f"error: {message}\n")
-        sys.exit(code)
+        return code
+    return 0
 
 
 def _explain(error: Exception) -> tuple[str, int]:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -58,6 +59,28 @@ def keraport() -> Keraport:
         )
 
     return run
+
+
+@pytest.fixture
+def interruptible() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start the command line as a process that takes Ctrl-C, whatever the tests' own parent ignores."""
+    processes = []
+
+    def start(*arguments: object) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "keraport", *map(str, arguments)],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  (no threads yet)
+        )
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -14,6 +15,7 @@ from training.batches import evaluation_batches, training_batches, validation_in
 from training.core import Core, build_core
 from training.datasets import Dataset, Samples, Task
 from training.errors import DatasetError, RecordError
+from training.interrupt import held_interrupts
 from training.journal import Journal, reopen, restore
 from training.metrics import classification_metrics, regression_metrics
 from training.plan import Plan
@@ -118,7 +120,7 @@ def _fit(
         jit_compile=False,  # XLA's compilation costs more than it saves on a CPU
     )
     restore(plan.out, journal.record, model)
-    callbacks: list[Any] = [_follower(model, recipe, journal, steps, listener)]
+    callbacks: list[Any] = []
     if recipe.stop_patience:
         callbacks.append(
             keras.callbacks.EarlyStopping(
@@ -128,22 +130,30 @@ def _fit(
                 patience=recipe.stop_patience,
             )
         )
-    model.fit(
-        training_batches(fitting, core.classes, recipe, seed=plan.seed, first_epoch=done),
-        validation_data=evaluation_batches(validation, core.classes),
-        initial_epoch=done,
-        epochs=recipe.epochs,
-        steps_per_epoch=steps,
-        shuffle=False,  # the batches come shuffled
-        callbacks=callbacks,
-        verbose=0,
-    )
+    with held_interrupts() as check:
+        callbacks.insert(0, _follower(model, recipe, journal, steps, listener, check))
+        model.fit(
+            training_batches(fitting, core.classes, recipe, seed=plan.seed, first_epoch=done),
+            validation_data=evaluation_batches(validation, core.classes),
+            initial_epoch=done,
+            epochs=recipe.epochs,
+            steps_per_epoch=steps,
+            shuffle=False,  # the batches come shuffled
+            callbacks=callbacks,
+            verbose=0,
+        )
+        check()
 
 
 def _follower(
-    model: "keras.Model", recipe: Recipe, journal: Journal, steps: int, listener: Listener
+    model: "keras.Model",
+    recipe: Recipe,
+    journal: Journal,
+    steps: int,
+    listener: Listener,
+    check: Callable[[], None],
 ) -> "keras.callbacks.Callback":
-    """The callback that averages weights and keeps the journal.
+    """The callback that averages weights, keeps the journal, and ends the run if that was asked for.
 
     Averaged weights are in the model for validation and the checkpoint; the state to go on from is its own.
     A resumed run begins its average anew.
@@ -159,6 +169,7 @@ def _follower(
     def end_step(step: int, **_: object) -> None:
         average.update()
         listener.step(journal.running, step + 1, steps)
+        check()
 
     def end_epoch(epoch: int, logs: dict[str, float]) -> None:
         average.show(averaged=False)
@@ -170,6 +181,7 @@ def _follower(
         on_epoch_begin=begin_epoch,
         on_train_batch_end=end_step,
         on_test_begin=lambda _: average.show(averaged=True),
+        on_test_batch_end=lambda *_, **__: check(),
         on_epoch_end=end_epoch,
     )
 

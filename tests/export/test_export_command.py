@@ -4,9 +4,6 @@ import hashlib
 import json
 import shutil
 import signal
-import subprocess
-import sys
-import time
 
 import keras
 import numpy as np
@@ -189,24 +186,11 @@ def test_a_changed_checkpoint_is_noticed(keraport, run_directory, tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_leaves_no_half_version(run_directory, tmp_path, number):
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "keraport",
-            "export",
-            str(run_directory),
-            "--repository",
-            str(tmp_path / "models"),
-        ],
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def test_an_interrupt_leaves_no_half_version(interruptible, run_directory, tmp_path, number):
+    process = interruptible("export", run_directory, "--repository", tmp_path / "models")
     for line in process.stderr:
         if "running onnx" in line:
             break
-    time.sleep(0.2)
     process.send_signal(number)
     process.communicate(timeout=60)
     assert process.returncode == 130

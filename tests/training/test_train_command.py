@@ -94,23 +94,8 @@ def test_bad_input_is_one_line_with_the_mend(keraport, tmp_path, arguments, mess
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_keeps_the_best_and_marks_the_run(tiny, tmp_path, number):
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "keraport",
-            "train",
-            "--data",
-            tiny,
-            "--epochs",
-            "5000",
-            "--out",
-            tmp_path / "run",
-        ],
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def test_an_interrupt_keeps_the_best_and_marks_the_run(interruptible, tiny, tmp_path, number):
+    process = interruptible("train", "--data", tiny, "--epochs", 5000, "--out", tmp_path / "run")
     for line in process.stderr:
         if line.startswith("epoch"):
             break
