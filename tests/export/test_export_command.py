@@ -226,6 +226,7 @@ def test_float_targets_of_a_classifier_are_never_counted_as_classes(keraport, ru
     assert all(artifact["comparison"]["accuracy"] is None for artifact in answer(result)["artifacts"])
 
 
+@pytest.mark.usefixtures("published")
 def test_parity_will_not_take_another_checkpoint_for_the_versions_own(
     keraport, workplace, run_directory, tmp_path
 ):
