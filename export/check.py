@@ -1,16 +1,31 @@
-"""Parity of what is already there: a published version, or a single artifact, against a checkpoint."""
+"""Parity of what is already there: a published version, or a single artifact, against a reference."""
 
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from export.errors import SourceError
-from export.formats import FORMATS, Format
-from export.judge import judge
-from export.manifest import MANIFEST_NAME, Artifact, Manifest, read_manifest, verify_artifact
-from export.reference import Reference
+from export.custom import CustomCode
+from export.data import class_labels, data_arrays
+from export.errors import SourceError, WorkerError
+from export.exchange import write_arrays
+from export.formats import FORMATS, Family, Format
+from export.isolation import Workers
+from export.judge import failed
+from export.manifest import (
+    MANIFEST_NAME,
+    Artifact,
+    Manifest,
+    content_sha256,
+    read_manifest,
+    verify_artifact,
+)
+from export.reference import Reference, ReferenceKind, ReferenceModel
 from export.sessions import SessionSettings
-from export.source import Checkpoint, find_checkpoint
+from export.source import find_checkpoint, load_run_data
+from export.steps import MeasureOrder, PrepareOrder, measure, prepare
+from training.datasets import Dataset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,10 +35,12 @@ class Target:
     Attributes:
         files: format, path and, for ONNX, the session settings of every artifact.
         manifest: of the version they belong to; None for a file on its own.
+        folder: of that version.
     """
 
     files: tuple[tuple[Format, Path, SessionSettings], ...]
     manifest: Manifest | None
+    folder: Path | None
 
 
 def find_target(path: Path) -> Target:
@@ -40,21 +57,57 @@ def find_target(path: Path) -> Target:
     if version is not None:
         manifest = read_manifest(version)
         shipped = [artifact for artifact in manifest.artifacts if artifact.path is not None]
-        return Target(
-            files=tuple(
-                (artifact.format, verify_artifact(version, artifact), artifact.session or SessionSettings())
-                for artifact in shipped
-            ),
-            manifest=manifest,
+        files = tuple(
+            (artifact.format, verify_artifact(version, artifact), artifact.session or SessionSettings())
+            for artifact in shipped
         )
+        return Target(files=files, manifest=manifest, folder=version)
     if not path.exists():
         raise SourceError(f"there is no version or artifact {path}: export first, or check the path")
-    beside = read_manifest(path.parent) if (path.parent / MANIFEST_NAME).is_file() else None
-    return Target(files=((_format_of(path), path, SessionSettings()),), manifest=beside)
+    beside = path.parent if (path.parent / MANIFEST_NAME).is_file() else None
+    return Target(
+        files=((_format_of(path), path, SessionSettings()),),
+        manifest=read_manifest(beside) if beside else None,
+        folder=beside,
+    )
 
 
-def find_own_checkpoint(target: Target, name: Path, runs: Path) -> Checkpoint:
-    """The checkpoint that a published version was made from, in its run.
+def find_reference(path: Path, custom: CustomCode | None = None) -> tuple[ReferenceModel, Dataset | None]:
+    """Find what candidates are to be held to.
+
+    Args:
+        path: a run, a `.keras` file, a published version (its `model.onnx`), an ONNX file or a SavedModel.
+        custom: code of layers that are not Keras's own.
+
+    Returns:
+        The model, and the data of its run where it belongs to one.
+
+    Raises:
+        SourceError: there is none.
+        ManifestError: a version that is not what its manifest says.
+    """
+    if (path / MANIFEST_NAME).is_file():
+        manifest = read_manifest(path)
+        onnx = manifest.artifact(Format.ONNX)
+        model = _reference(verify_artifact(path, onnx), ReferenceKind.ONNX)
+        return model, None
+    if (path / "saved_model.pb").is_file():
+        return _reference(path, ReferenceKind.SAVED_MODEL), None
+    if path.suffix == ".onnx" and path.is_file():
+        return _reference(path, ReferenceKind.ONNX), None
+    checkpoint = find_checkpoint(path)
+    model = ReferenceModel(
+        path=checkpoint.path, kind=ReferenceKind.KERAS, sha256=checkpoint.sha256, custom=custom
+    )
+    return model, load_run_data(checkpoint) if checkpoint.record else None
+
+
+def _reference(path: Path, kind: ReferenceKind) -> ReferenceModel:
+    return ReferenceModel(path=path, kind=kind, sha256=content_sha256(path))
+
+
+def find_own_run(target: Target, name: Path, runs: Path) -> Path:
+    """The run that a published version was made from.
 
     Args:
         target: what is checked.
@@ -72,13 +125,53 @@ def find_own_checkpoint(target: Target, name: Path, runs: Path) -> Checkpoint:
         raise SourceError(
             f"{checkpoint.path} is not the checkpoint that {name} was made from: name it with --reference"
         )
-    return checkpoint
+    return runs / run
 
 
-def check(target: Target, reference: Reference, margin_points: float | None) -> Iterator[Artifact]:
-    """Give every artifact of a target a fresh verdict, one by one."""
-    for kind, path, settings in target.files:
-        yield judge(path, kind, reference, settings, margin_points)
+class Check:
+    """A reference that has run, to which candidates are held one by one.
+
+    Attributes:
+        reference: its answers.
+    """
+
+    def __init__(self, workers: Workers, folder: Path) -> None:
+        self._workers = workers
+        self._folder = folder
+        self.reference = Reference.open(folder)
+
+    def artifact(self, kind: Format, path: Path, settings: SessionSettings, margin: float | None) -> Artifact:
+        """Give an artifact a fresh verdict, in a process of its own."""
+        order = MeasureOrder(
+            path=path, format=kind, reference=self._folder, settings=settings, margin_points=margin
+        )
+        try:
+            return self._workers.call(measure, order)
+        except WorkerError as error:
+            return failed(path, kind, str(error), error.log)
+
+
+@contextmanager
+def checking(model: ReferenceModel, dataset: Dataset, *, time_limit_s: float) -> Iterator[Check]:
+    """Run a reference on a data set's test samples, and hold candidates to it.
+
+    Raises:
+        SourceError: the model cannot be loaded, or the data do not fit it.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="keraport-") as scratch,
+        Workers(Path(scratch), time_limit_s=time_limit_s) as workers,
+    ):
+        order = PrepareOrder(
+            model=model,
+            data=write_arrays(Path(scratch) / "data", data_arrays(dataset)),
+            out=Path(scratch) / "reference",
+            source=dataset.source,
+            data_sha256=dataset.sha256,
+            labels=class_labels(dataset),
+        )
+        workers.call(prepare, order)
+        yield Check(workers, order.out)
 
 
 def _newest_version(folder: Path) -> Path | None:
@@ -96,7 +189,9 @@ def _format_of(path: Path) -> Format:
     for kind, spec in FORMATS.items():
         if path.name == spec.path:
             return kind
+    if (path / "saved_model.pb").is_file():
+        return Format.SAVED_MODEL
     if path.suffix == ".onnx":
         return Format.ONNX
-    known = ", ".join(spec.path for spec in FORMATS.values())
+    known = ", ".join(spec.path for spec in FORMATS.values() if spec.family is not Family.SAVED_MODEL)
     raise SourceError(f"{path.name} does not tell its format: name it as a version does ({known})")

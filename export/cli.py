@@ -2,14 +2,26 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from export.check import Target
+    from export.custom import CustomCode
+    from export.reference import ReferenceModel
+    from training.datasets import Dataset
 
 RUNS = Path("runs")
 REPOSITORY = Path("models")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]
+Custom = Annotated[
+    Path | None, typer.Option(help="A Python file with layers of your own; it is run: needs --trust.")
+]
+Trust = Annotated[bool, typer.Option("--trust", help="Run the file that --custom names.")]
+TimeLimit = Annotated[float, typer.Option(min=1, help="Seconds that one step may take.")]
+Data = Annotated[str | None, typer.Option(help="mnist, an .npz file or a folder; by default the run's own.")]
 
 
 def export(
@@ -20,13 +32,23 @@ def export(
     model: Annotated[
         str | None, typer.Option(help="The model's name; by default the data's or file's.")
     ] = None,
-    data: Annotated[
-        str | None, typer.Option(help="`mnist` or an .npz file; by default the run's own.")
+    data: Data = None,
+    calibration: Annotated[
+        str | None, typer.Option(help="Data whose training samples calibrate; by default those of --data.")
     ] = None,
     formats: Annotated[
         str | None,
-        typer.Option(help="Comma-separated, each of them then required; by default all, onnx required."),
+        typer.Option(
+            help="Comma-separated, each of them then required, or `all`; by default the usual ones."
+        ),
     ] = None,
+    keep_float: Annotated[
+        list[str] | None, typer.Option(metavar="LAYER", help="Leave a layer out of quantization.")
+    ] = None,
+    quantizer: Annotated[str, typer.Option(help="tensorflow or litert.")] = "tensorflow",
+    custom: Custom = None,
+    trust: Trust = False,
+    time_limit: TimeLimit = 1800,
     repository: Annotated[Path, typer.Option(help="The folder of published models.")] = REPOSITORY,
     as_json: AsJson = False,
 ) -> None:
@@ -38,12 +60,21 @@ def export(
     import msgspec
 
     from export.console import ConsoleListener, make_console, print_table
-    from export.formats import FORMATS, Format, parse_formats
-    from export.pipeline import export_model
+    from export.formats import FORMATS, Format, default_formats, parse_formats
+    from export.pipeline import ExportOptions, export_model
     from export.source import find_checkpoint, load_run_data
     from training.datasets import load_dataset
 
-    required = parse_formats(formats) if formats else [kind for kind in Format if FORMATS[kind].required]
+    named = parse_formats(formats) if formats else []
+    wanted = {Format.ONNX, *(named or default_formats())}
+    options = ExportOptions(
+        formats=[kind for kind in Format if kind in wanted],
+        required=[kind for kind in Format if kind in named or FORMATS[kind].required],
+        keep_float=tuple(keep_float or ()),
+        quantizer=quantizer,
+        custom=_trusted(custom, trust),
+        time_limit_s=time_limit,
+    )
     checkpoint = find_checkpoint(source)
     dataset = load_dataset(data) if data else load_run_data(checkpoint)
     name = model or Path(dataset.source if checkpoint.record else source.name).stem
@@ -51,8 +82,8 @@ def export(
         outcome = export_model(
             checkpoint,
             dataset,
-            formats=list(dict.fromkeys([Format.ONNX, *required])) if formats else list(Format),
-            required=list(dict.fromkeys([Format.ONNX, *required])),
+            load_dataset(calibration) if calibration else dataset,
+            options=options,
             repository=repository,
             name=name,
             listener=listener,
@@ -74,15 +105,19 @@ def parity(
     ] = REPOSITORY,
     *,
     reference: Annotated[
-        Path | None, typer.Option(help="A run or .keras file; by default the version's own run.")
+        Path | None,
+        typer.Option(
+            help="A run, .keras file, published version, ONNX file or SavedModel; by default its own run."
+        ),
     ] = None,
-    data: Annotated[
-        str | None, typer.Option(help="`mnist` or an .npz file; by default the reference run's own.")
-    ] = None,
+    data: Data = None,
     margin: Annotated[
         float | None,
         typer.Option(min=0, help="Accuracy drop to exclude, in percentage points; by default the tier's."),
     ] = None,
+    custom: Custom = None,
+    trust: Trust = False,
+    time_limit: TimeLimit = 1800,
     as_json: AsJson = False,
 ) -> None:
     """Check published artifacts against the trained model again.
@@ -91,23 +126,20 @@ def parity(
     """
     import msgspec
 
-    from export.check import check, find_own_checkpoint, find_target
+    from export.check import checking, find_target
     from export.console import ConsoleListener, make_console, print_table
-    from export.reference import run_reference
-    from export.source import find_checkpoint, load_checkpoint, load_run_data
     from export.verdict import worst
-    from training.datasets import load_dataset
 
     found = find_target(target)
-    checkpoint = find_checkpoint(reference) if reference else find_own_checkpoint(found, target, RUNS)
+    model, dataset = _reference(found, target, reference, data, _trusted(custom, trust))
+    artifacts = []
     with ConsoleListener(make_console(sys.stderr)) as listener:
-        dataset = load_dataset(data) if data else load_run_data(checkpoint)
         listener.begin(f"running the reference on {len(dataset.test):,} samples")
-        known = run_reference(load_checkpoint(checkpoint.path), checkpoint, dataset)
-        artifacts = []
-        for artifact in check(found, known, margin):
-            artifacts.append(artifact)
-            listener.done(artifact)
+        with checking(model, dataset, time_limit_s=time_limit) as check:
+            for kind, path, settings in found.files:
+                listener.begin(f"running {kind} on {len(dataset.test):,} samples")
+                artifacts.append(check.artifact(kind, path, settings, margin))
+                listener.done(artifacts[-1])
     verdict = worst(artifact.verdict for artifact in artifacts)
     if as_json:
         typer.echo(msgspec.json.encode({"verdict": verdict, "artifacts": artifacts}))
@@ -115,3 +147,29 @@ def parity(
         print_table(make_console(sys.stdout), artifacts)
         typer.echo(f"parity: {verdict}")
     raise typer.Exit(verdict.exit_code)
+
+
+def _reference(
+    found: "Target", target: Path, reference: Path | None, data: str | None, custom: "CustomCode | None"
+) -> "tuple[ReferenceModel, Dataset]":
+    from export.check import find_own_run, find_reference
+    from export.errors import SourceError
+    from training.datasets import load_dataset
+
+    model, own = find_reference(reference or find_own_run(found, target, RUNS), custom)
+    if data is None and own is None:
+        raise SourceError(f"{reference} says nothing of its data: add --data, so that parity can be checked")
+    dataset = load_dataset(data) if data else own
+    assert dataset is not None  # noqa: S101  (one of the two is there)
+    return model, dataset
+
+
+def _trusted(custom: Path | None, trust: bool) -> "CustomCode | None":
+    from export.custom import trust as take
+    from export.errors import SourceError
+
+    if custom is None:
+        return None
+    if not trust:
+        raise SourceError(f"{custom} would be run: look at it, then add --trust")
+    return take(custom)

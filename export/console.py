@@ -27,11 +27,12 @@ def make_console(stream: TextIO) -> Console:
 
 
 class ConsoleListener:
-    """A spinner with what is being done, and a line for each verdict."""
+    """A spinner with what is being done, and a line for each verdict; any thread may tell it."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._status = console.status("")
+        self._running: list[str] = []
 
     def __enter__(self) -> Self:
         """Start the spinner."""
@@ -45,11 +46,18 @@ class ConsoleListener:
         self._status.stop()
 
     def begin(self, what: str) -> None:
-        """Say what is being done now."""
+        """Say that something is being done now."""
+        self._running.append(what)
         if self._console.is_terminal:
-            self._status.update(what)
+            self._status.update(" · ".join(list(self._running)))
         else:
             self._console.print(what, highlight=False)
+
+    def end(self, what: str) -> None:
+        """Take it back."""
+        self._running.remove(what)
+        if self._console.is_terminal:
+            self._status.update(" · ".join(list(self._running)))
 
     def done(self, artifact: Artifact) -> None:
         """Say an artifact's verdict."""

@@ -3,6 +3,7 @@
 ExportError
 ├── SourceError      the run, checkpoint or artifact to start from is missing or unreadable
 ├── ConversionError  a converter cannot express this model in its format
+├── WorkerError      a step's own process crashed, hung or ran out of memory
 ├── ManifestError    a published version is not what its manifest says
 └── PublishError     the repository cannot take a new version
 
@@ -20,6 +21,18 @@ class SourceError(ExportError):
 
 class ConversionError(ExportError):
     """A converter cannot express this model in its format."""
+
+
+class WorkerError(ExportError):
+    """A step's own process crashed, hung or ran out of memory.
+
+    Attributes:
+        log: the last lines that it printed.
+    """
+
+    def __init__(self, message: str, log: str = "") -> None:
+        super().__init__(message)
+        self.log = log
 
 
 class ManifestError(ExportError):

@@ -12,6 +12,7 @@ import numpy as np
 
 from export.errors import ManifestError, first_line
 from export.formats import Format
+from export.latency import Latency
 from export.sessions import SessionSettings
 from export.verdict import Comparison, Verdict
 
@@ -75,10 +76,12 @@ class Source:
     Attributes:
         checkpoint_sha256: of the `.keras` file.
         run: name of the run directory; None for a bare `.keras` file.
+        custom_sha256: of the Python file with layers of the user's own that was trusted and run.
     """
 
     checkpoint_sha256: str
     run: str | None
+    custom_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +123,8 @@ class Artifact:
         comparison: the numbers behind the verdict; None if it never ran.
         binding: the bytes that the verdict is bound to; None if it never ran.
         session: ONNX: the session settings that were checked.
+        latency: on the CPU that exported it; None if it was not timed.
+        log: the last lines of its converter, where that crashed or hung.
     """
 
     format: Format
@@ -132,6 +137,8 @@ class Artifact:
     comparison: Comparison | None = None
     binding: Binding | None = None
     session: SessionSettings | None = None
+    latency: Latency | None = None
+    log: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

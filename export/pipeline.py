@@ -1,45 +1,76 @@
-"""From a checkpoint to a published version: convert, run, compare, publish."""
+"""From a checkpoint to a published version: prepare, convert, run, compare, publish."""
 
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from export.custom import CustomCode
+from export.data import class_labels, data_arrays
 from export.environment import cpu_flags, package_versions
-from export.errors import ConversionError
+from export.errors import ConversionError, WorkerError
+from export.exchange import write_arrays
 from export.formats import FORMATS, Format
-from export.judge import judge
-from export.manifest import (
-    SCHEMA_VERSION,
-    Artifact,
-    DataInfo,
-    Manifest,
-    Source,
-    TensorInfo,
-    datatype_name,
-)
-from export.parity import meaning
+from export.isolation import Workers
+from export.manifest import SCHEMA_VERSION, Artifact, DataInfo, Manifest, Source
 from export.publish import check_model_name, publish, staging
-from export.reference import Reference, fit_samples, run_reference
+from export.reference import ReferenceKind, ReferenceModel
 from export.sessions import SessionSettings
-from export.source import Checkpoint, load_checkpoint
-from export.verdict import Comparison, Verdict, worst
+from export.source import Checkpoint
+from export.steps import (
+    ConvertOrder,
+    MeasureOrder,
+    Prepared,
+    PrepareOrder,
+    TimeOrder,
+    convert,
+    measure,
+    prepare,
+    time_artifacts,
+)
+from export.verdict import Verdict, worst
 from training.datasets import Dataset
 
-if TYPE_CHECKING:
-    import keras
+AT_ONCE = 2  # steps that run side by side
+SCRATCH = ".scratch"
 
 
 class Listener(Protocol):
-    """Whoever wants to know how an export goes."""
+    """Whoever wants to know how an export goes; told from several threads."""
 
     def begin(self, what: str) -> None:
-        """Note what is being done now."""
+        """Note that something is being done now."""
+
+    def end(self, what: str) -> None:
+        """Note that it is done."""
 
     def done(self, artifact: Artifact) -> None:
         """Note that an artifact has its verdict."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportOptions:
+    """What to export, and how.
+
+    Attributes:
+        formats: to try.
+        required: without a passing or inconclusive verdict on each of these nothing is published.
+        keep_float: layers to leave out of quantization.
+        quantizer: which library quantizes TFLite files.
+        custom: code of layers that are not Keras's own.
+        time_limit_s: seconds that one step may take.
+    """
+
+    formats: Sequence[Format]
+    required: Sequence[Format]
+    keep_float: tuple[str, ...] = ()
+    quantizer: str = "tensorflow"
+    custom: CustomCode | None = None
+    time_limit_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +91,9 @@ class Outcome:
 def export_model(
     checkpoint: Checkpoint,
     dataset: Dataset,
+    calibration: Dataset,
     *,
-    formats: Sequence[Format],
-    required: Sequence[Format],
+    options: ExportOptions,
     repository: Path,
     name: str,
     listener: Listener,
@@ -71,9 +102,9 @@ def export_model(
 
     Args:
         checkpoint: the trained model.
-        dataset: its test split decides parity, its training split calibrates int8.
-        formats: to try.
-        required: without a passing or inconclusive verdict on each of these nothing is published.
+        dataset: its test split decides parity.
+        calibration: its training split calibrates what is quantized.
+        options: what to export, and how.
         repository: the folder of models.
         name: the model's, a folder below the repository.
         listener: told of progress.
@@ -81,93 +112,177 @@ def export_model(
     Raises:
         SourceError: the checkpoint cannot be loaded, or the data do not fit it.
         PublishError: the repository cannot be written, or the name cannot be a folder's.
+        WorkerError: the checkpoint's own process crashed.
     """
     check_model_name(name)
-    listener.begin("loading the checkpoint")
-    model = load_checkpoint(checkpoint.path)
     with staging(repository, name) as folder:
-        listener.begin(f"running the checkpoint on {len(dataset.test):,} samples")
-        reference = run_reference(model, checkpoint, dataset)
-        artifacts = tuple(_attempts(model, reference, dataset, formats, folder, listener))
+        scratch = folder / SCRATCH
+        scratch.mkdir()
+        data = write_arrays(scratch / "data", data_arrays(dataset, calibration))
+        with Workers(scratch, time_limit_s=options.time_limit_s) as workers:
+            export = _Export(
+                checkpoint=checkpoint,
+                dataset=dataset,
+                options=options,
+                folder=folder,
+                data=data,
+                workers=workers,
+                listener=listener,
+            )
+            prepared, artifacts = export.run()
         shipped = {artifact.format for artifact in artifacts if artifact.path is not None}
-        if not shipped.issuperset(required):
+        if not shipped.issuperset(options.required):
             return Outcome(artifacts=artifacts, manifest=None, verdict=Verdict.FAIL)
-        draft = _draft(name, model, checkpoint, dataset, reference, artifacts)
+        draft = _draft(name, prepared, checkpoint, dataset, options, artifacts)
+        shutil.rmtree(scratch)
         manifest = publish(draft, folder)
         verdict = worst(artifact.verdict for artifact in artifacts if artifact.path is not None)
         return Outcome(artifacts=artifacts, manifest=manifest, verdict=verdict)
 
 
-def _attempts(
-    model: "keras.Model",
-    reference: Reference,
-    dataset: Dataset,
-    formats: Sequence[Format],
-    folder: Path,
-    listener: Listener,
-) -> Iterator[Artifact]:
-    for wanted in formats:
-        listener.begin(f"converting to {wanted}")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Export:
+    """One export under way: its steps, two of them at once."""
+
+    checkpoint: Checkpoint
+    dataset: Dataset
+    options: ExportOptions
+    folder: Path
+    data: Path
+    workers: Workers
+    listener: Listener
+
+    @property
+    def _reference(self) -> Path:
+        return self.folder / SCRATCH / "reference"
+
+    def run(self) -> tuple[Prepared, tuple[Artifact, ...]]:
+        """Run all steps; Ctrl-C ends those under way."""
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            try:
+                prepared = pool.submit(self._prepare)
+                converted: dict[Format, Future[None]] = {}
+                for kind in self.options.formats:  # in an order in which none waits for a later one
+                    converted[kind] = pool.submit(self._convert, kind, converted)
+                measured = [
+                    pool.submit(self._measure, kind, prepared, converted[kind])
+                    for kind in self.options.formats
+                ]
+                reference = prepared.result()
+                artifacts = [each.result() for each in measured]
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                self.workers.stop()
+                raise
+        return reference, self._time([self._ship(artifact) for artifact in artifacts])
+
+    def _prepare(self) -> Prepared:
+        order = PrepareOrder(
+            model=ReferenceModel(
+                path=self.checkpoint.path,
+                kind=ReferenceKind.KERAS,
+                sha256=self.checkpoint.sha256,
+                custom=self.options.custom,
+            ),
+            data=self.data,
+            out=self._reference,
+            source=self.dataset.source,
+            data_sha256=self.dataset.sha256,
+            labels=class_labels(self.dataset),
+        )
+        with self._told(f"running the checkpoint on {len(self.dataset.test):,} samples"):
+            return self.workers.call(prepare, order)
+
+    def _convert(self, kind: Format, others: dict[Format, Future[None]]) -> None:
+        base = FORMATS[kind].made_from
+        if base is not None and others[base].exception() is not None:
+            raise ConversionError(f"it is made from {base}, which could not be converted")
+        order = ConvertOrder(
+            format=kind,
+            checkpoint=self.checkpoint.path,
+            custom=self.options.custom,
+            data=self.data,
+            folder=self.folder,
+            labels=class_labels(self.dataset),
+            keep_float=self.options.keep_float,
+            quantizer=self.options.quantizer,
+        )
+        with self._told(f"converting to {kind}"):
+            self.workers.call(convert, order)
+
+    def _measure(self, kind: Format, prepared: Future[Prepared], converted: Future[None]) -> Artifact:
+        prepared.result()
         try:
-            path = _convert(model, wanted, folder, dataset)
+            converted.result()
+            order = MeasureOrder(
+                path=self.folder / FORMATS[kind].path,
+                format=kind,
+                reference=self._reference,
+                settings=SessionSettings(),
+            )
+            with self._told(f"running {kind} on {len(self.dataset.test):,} samples"):
+                artifact = self.workers.call(measure, order)
         except ConversionError as error:
-            artifact = _unshipped(wanted, Verdict.REFUSED, str(error))
-        else:
-            listener.begin(f"running {wanted} on {len(dataset.test):,} samples")
-            artifact = judge(path, wanted, reference, SessionSettings())
-            if artifact.verdict is Verdict.FAIL:
-                _remove(path)
-                artifact = _unshipped(wanted, Verdict.FAIL, artifact.reason, artifact.comparison)
-        listener.done(artifact)
-        yield artifact
+            artifact = _unshipped(kind, Verdict.REFUSED, str(error))
+        except WorkerError as error:
+            artifact = _unshipped(kind, Verdict.FAIL, str(error), error.log)
+        self.listener.done(artifact)
+        return artifact
 
-
-def _convert(model: "keras.Model", wanted: Format, folder: Path, dataset: Dataset) -> Path:
-    path = folder / FORMATS[wanted].path
-    match wanted:
-        case Format.SAVED_MODEL:
-            from export.to_saved_model import export_saved_model
-
-            return export_saved_model(model, path)
-        case Format.ONNX:
-            from export.to_onnx import export_onnx
-
-            return export_onnx(model, path)
-        case Format.TFLITE | Format.TFLITE_FP16 | Format.TFLITE_DYNAMIC | Format.TFLITE_INT8:
-            from export.to_tflite import export_tflite
-
-            calibration = None if dataset.train is None else fit_samples(model, dataset.train)
-            return export_tflite(model, path, wanted, calibration)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
+    def _ship(self, artifact: Artifact) -> Artifact:
+        """An artifact as it is published: a failed one without its file."""
+        path = self.folder / FORMATS[artifact.format].path
+        if artifact.verdict in (Verdict.PASS, Verdict.INCONCLUSIVE):
+            return artifact
+        if path.is_dir():
+            shutil.rmtree(path)
         path.unlink(missing_ok=True)
+        return replace(artifact, path=None, bytes=0, sha256=None)
+
+    def _time(self, artifacts: Sequence[Artifact]) -> tuple[Artifact, ...]:
+        """Time what is shipped, side by side and with nothing else at work."""
+        shipped = [artifact for artifact in artifacts if artifact.path is not None]
+        order = TimeOrder(
+            artifacts=tuple((self.folder / FORMATS[each.format].path, each.format) for each in shipped),
+            reference=self._reference,
+            settings=SessionSettings(),
+        )
+        with self._told("timing"):
+            try:
+                latencies = self.workers.call(time_artifacts, order)
+            except WorkerError:  # a figure for information: each of them has run before
+                return tuple(artifacts)
+        known = {each.format: latency for each, latency in zip(shipped, latencies, strict=True)}
+        return tuple(replace(each, latency=known.get(each.format)) for each in artifacts)
+
+    @contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        self.listener.begin(what)
+        try:
+            yield
+        finally:
+            self.listener.end(what)
 
 
-def _unshipped(
-    wanted: Format, verdict: Verdict, reason: str, comparison: Comparison | None = None
-) -> Artifact:
+def _unshipped(kind: Format, verdict: Verdict, reason: str, log: str = "") -> Artifact:
     return Artifact(
-        format=wanted,
-        precision=FORMATS[wanted].precision,
+        format=kind,
+        precision=FORMATS[kind].precision,
         path=None,
         bytes=0,
         sha256=None,
         verdict=verdict,
         reason=reason,
-        comparison=comparison,
+        log=log,
     )
 
 
 def _draft(
     name: str,
-    model: "keras.Model",
+    prepared: Prepared,
     checkpoint: Checkpoint,
     dataset: Dataset,
-    reference: Reference,
+    options: ExportOptions,
     artifacts: tuple[Artifact, ...],
 ) -> Manifest:
     """The manifest of a version that has no number yet."""
@@ -177,28 +292,14 @@ def _draft(
         version=0,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         source=Source(
-            checkpoint_sha256=checkpoint.sha256, run=checkpoint.record.name if checkpoint.record else None
+            checkpoint_sha256=checkpoint.sha256,
+            run=checkpoint.record.name if checkpoint.record else None,
+            custom_sha256=options.custom.sha256 if options.custom else None,
         ),
         dataset=DataInfo(name=dataset.source, sha256=dataset.sha256, samples=len(dataset.test)),
-        inputs=tuple(
-            TensorInfo(
-                name=tensor.name,
-                datatype=datatype_name(tensor.dtype),
-                shape=tuple(-1 if size is None else size for size in tensor.shape),
-                meaning="raw pixels, 0 to 255" if tensor.dtype == "uint8" else "as the model was trained",
-            )
-            for tensor in model.inputs
-        ),
-        outputs=tuple(
-            TensorInfo(
-                name=output,
-                datatype=datatype_name(values.dtype.name),
-                shape=(-1, *values.shape[1:]),
-                meaning=meaning(values),
-            )
-            for output, values in sorted(reference.answer.items())
-        ),
-        labels=reference.class_names,
+        inputs=prepared.inputs,
+        outputs=prepared.outputs,
+        labels=prepared.labels,
         artifacts=artifacts,
         packages=package_versions(),
         cpu_flags=cpu_flags(),

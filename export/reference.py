@@ -1,106 +1,225 @@
 """The reference: the trained model's answers to the test samples, to which every artifact is held."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Self
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from export.custom import CustomCode
 from export.errors import SourceError
-from export.parity import deciding_output
-from export.runner import Answer, Feed
-from export.runners import KerasRunner
-from export.source import Checkpoint
-from training.datasets import Dataset, Samples, Task
+from export.exchange import read_arrays, write_arrays
+from export.parity import TargetKind, Targets, deciding_output
+from export.runner import Answer, Feed, InputSpec, Runner
 
-if TYPE_CHECKING:
-    import keras
+FACTS = "reference.json"
+CLASS_OF_ONE = 2  # classes that a single score tells apart
+
+
+class ReferenceKind(StrEnum):
+    """What a reference is."""
+
+    KERAS = "keras"
+    SAVED_MODEL = "saved_model"
+    ONNX = "onnx"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceModel:
+    """A model on disk that others are held to.
+
+    Attributes:
+        path: of the file, or of the SavedModel's folder.
+        kind: what it is.
+        sha256: of its content.
+        custom: code of layers that are not Keras's own.
+    """
+
+    path: Path
+    kind: ReferenceKind
+    sha256: str
+    custom: CustomCode | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """The trained model's answers, to which every artifact is held.
+    """A model's answers to samples, to which every artifact is held.
 
     Attributes:
-        feed: the test samples, by input name.
-        answer: the reference's outputs.
-        labels: class indices of the samples; None where the targets are no classes.
-        class_names: one a class; none where the targets are no classes.
-        sha256: of the checkpoint.
+        feed: the samples, by input name.
+        answer: the model's outputs.
+        targets: what is right, by output name; `""` names the deciding output; none without labels.
+        labels: one text a class; none where there are no classes.
+        sha256: of the model.
         data_sha256: of the data.
     """
 
     feed: Feed
     answer: Answer
-    labels: NDArray[np.int64] | None
-    class_names: tuple[str, ...]
+    targets: Mapping[str, Targets]
+    labels: tuple[str, ...]
     sha256: str
     data_sha256: str
 
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(next(iter(self.feed.values())))
 
-def run_reference(model: "keras.Model", checkpoint: Checkpoint, dataset: Dataset) -> Reference:
-    """Run the checkpoint on the test samples.
+    def save(self, folder: Path) -> None:
+        """Write all of it into a new folder, for other processes."""
+        arrays = {f"feed/{name}": array for name, array in self.feed.items()}
+        arrays |= {f"answer/{name}": array for name, array in self.answer.items()}
+        arrays |= {f"{target.kind}/{name}": target.values for name, target in self.targets.items()}
+        write_arrays(folder, arrays)
+        facts = {"labels": self.labels, "sha256": self.sha256, "data_sha256": self.data_sha256}
+        (folder / FACTS).write_bytes(msgspec.json.encode(facts))
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Read what `save` wrote; arrays stay on disk till they are used."""
+        facts = msgspec.json.decode((folder / FACTS).read_bytes())
+        return cls(
+            feed=read_arrays(folder, "feed"),
+            answer=read_arrays(folder, "answer"),
+            targets=read_targets(folder),
+            labels=tuple(facts["labels"]),
+            sha256=facts["sha256"],
+            data_sha256=facts["data_sha256"],
+        )
+
+
+def read_targets(folder: Path) -> dict[str, Targets]:
+    """The targets in a folder of arrays."""
+    return {
+        name: Targets(kind=kind, values=values)
+        for kind in TargetKind
+        for name, values in read_arrays(folder, kind).items()
+    }
+
+
+def run_reference(
+    runner: Runner,
+    feed: Feed,
+    targets: Mapping[str, Targets],
+    *,
+    source: str,
+    labels: tuple[str, ...],
+    sha256: str,
+    data_sha256: str,
+) -> Reference:
+    """Run a reference on samples.
+
+    Args:
+        runner: of the model.
+        feed: samples that fit its inputs.
+        targets: by output name, `""` for the deciding output.
+        source: of the data, for messages.
+        labels: one text a class, as the data know them.
+        sha256: of the model.
+        data_sha256: of the data.
 
     Raises:
-        SourceError: the samples do not fit the model's inputs, or their classes its outputs.
+        SourceError: targets that do not fit the outputs.
     """
-    feed = fit_samples(model, dataset.test)
-    with KerasRunner(model) as runner:
-        answer = runner.run(feed)
-    classes = dataset.task is Task.CLASSIFICATION
+    answer = runner.run(feed)
+    for name, target in targets.items():
+        _check_target(source, name, target, answer)
     return Reference(
         feed=feed,
         answer=answer,
-        labels=dataset.test.y if classes else None,
-        class_names=_class_names(dataset, answer) if classes else (),
-        sha256=checkpoint.sha256,
-        data_sha256=dataset.sha256,
+        targets=targets,
+        labels=_complete_labels(labels, answer),
+        sha256=sha256,
+        data_sha256=data_sha256,
     )
 
 
-def _class_names(dataset: Dataset, answer: Answer) -> tuple[str, ...]:
+def _check_target(source: str, name: str, target: Targets, answer: Answer) -> None:
+    output = name or _only_output(source, target, answer)
+    if output not in answer:
+        raise SourceError(
+            f"{source} holds targets for {output}, the model returns {', '.join(answer)}: "
+            "name them y_test/OUTPUT as the model does"
+        )
+    scores = answer[output]
+    width = scores.shape[1] if scores.ndim > 1 else 1
+    match target.kind:
+        case TargetKind.CLASS:
+            known, found = max(width, CLASS_OF_ONE), int(target.values.max(initial=0)) + 1
+            if scores.ndim > 2 or found > known:  # noqa: PLR2004  (a score a class, or one score in all)
+                raise SourceError(
+                    f"{source} holds {found} classes, the model tells {known} apart: "
+                    "number the classes as the model does"
+                )
+        case TargetKind.MULTI_LABEL | TargetKind.VALUES:
+            if target.values.size != scores.size:
+                raise SourceError(
+                    f"{source} holds {target.values.shape[1:]} targets a sample for {output}, the model "
+                    f"returns {scores.shape[1:]}: bring them into the model's shape"
+                )
+
+
+def _only_output(source: str, target: Targets, answer: Answer) -> str:
+    """The output that unnamed targets belong to."""
+    deciding = deciding_output(answer, answer)
+    if deciding is not None and target.kind is TargetKind.CLASS:
+        return deciding
+    if len(answer) == 1:
+        return next(iter(answer))
+    if deciding is None and target.kind is TargetKind.CLASS:
+        raise SourceError(
+            f"{source} holds classes, the model returns no score a class: give floats for regression"
+        )
+    raise SourceError(
+        f"{source} does not say which of {', '.join(answer)} its targets belong to: name them y_test/OUTPUT"
+    )
+
+
+def _complete_labels(labels: tuple[str, ...], answer: Answer) -> tuple[str, ...]:
     """One name for each class that the model tells apart; the data may lack the last ones."""
     scores = deciding_output(answer, answer)
-    if scores is None:
-        raise SourceError(
-            f"{dataset.source} holds classes, the model returns no score a class: give floats for regression"
-        )
-    classes, names = answer[scores].shape[1], dataset.labels
-    if len(names) > classes:
-        raise SourceError(
-            f"{dataset.source} holds {len(names)} classes, the model tells {classes} apart: "
-            "number the classes as the model does"
-        )
-    return (*names, *(str(index) for index in range(len(names), classes)))
+    if not labels or scores is None:
+        return labels
+    classes = answer[scores].shape[1] if answer[scores].ndim > 1 else 1
+    return (*labels, *(str(index) for index in range(len(labels), classes)))
 
 
-def fit_samples(model: "keras.Model", samples: Samples) -> dict[str, NDArray[Any]]:
-    """Bring samples into the model's inputs: their names, and their dtypes where that loses nothing.
+def fit_samples(inputs: Sequence[InputSpec], samples: Feed) -> dict[str, NDArray[Any]]:
+    """Bring samples into a model's inputs: their names, and their dtypes where that loses nothing.
 
     Raises:
         SourceError: other inputs, another shape, or another kind of number.
     """
-    given = dict(samples.inputs)
-    if len(model.inputs) == len(given) == 1:
-        given = {model.inputs[0].name: next(iter(given.values()))}
-    names = [tensor.name for tensor in model.inputs]
+    given = dict(samples)
+    if len(inputs) == len(given) == 1:
+        given = {inputs[0].name: next(iter(given.values()))}
+    names = [spec.name for spec in inputs]
     if set(names) != set(given):
         raise SourceError(
             f"the model takes {', '.join(names)}, the data hold {', '.join(given)}: name them x_train/NAME"
         )
-    return {tensor.name: _fit(tensor, given[tensor.name]) for tensor in model.inputs}
+    return {spec.name: _fit(spec, given[spec.name]) for spec in inputs}
 
 
-def _fit(tensor: "keras.KerasTensor", samples: NDArray[Any]) -> NDArray[Any]:
-    expected, dtype = tuple(tensor.shape[1:]), np.dtype(tensor.dtype)
-    if samples.shape[1:] == (*expected, 1):
+def _fit(spec: InputSpec, samples: NDArray[Any]) -> NDArray[Any]:
+    if samples.shape[1:] == (*spec.shape, 1):
         samples = samples[..., 0]
-    fits = samples.ndim - 1 == len(expected) and all(
-        want in (None, got) for want, got in zip(expected, samples.shape[1:], strict=True)
+    fits = samples.ndim - 1 == len(spec.shape) and all(
+        want in (None, got) for want, got in zip(spec.shape, samples.shape[1:], strict=True)
     )
+    try:
+        dtype = np.dtype(spec.dtype)
+    except TypeError:
+        raise SourceError(
+            f"input {spec.name} takes {spec.dtype}, which keraport cannot feed: give it numbers"
+        ) from None
     if not fits or not np.can_cast(samples.dtype, dtype, "same_kind") or samples.dtype.kind != dtype.kind:
         raise SourceError(
-            f"input {tensor.name} takes {dtype} of shape {expected}, the data hold {samples.dtype} of shape "
+            f"input {spec.name} takes {dtype} of shape {spec.shape}, the data hold {samples.dtype} of shape "
             f"{samples.shape[1:]}: prepare x_train and x_test as the model expects them"
         )
     return samples.astype(dtype, copy=False)

@@ -1,6 +1,7 @@
 """The one protocol by which parity runs anything: a checkpoint, an artifact, a server, a device."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -8,6 +9,21 @@ from numpy.typing import NDArray
 
 Feed = Mapping[str, NDArray[Any]]
 Answer = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputSpec:
+    """What one input of a model takes.
+
+    Attributes:
+        name: of the input.
+        dtype: as numpy names it.
+        shape: of one sample, None for a free dimension.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int | None, ...]
 
 
 class Runner(Protocol):

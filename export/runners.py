@@ -3,42 +3,57 @@
 from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
 from export.errors import ManifestError, first_line
-from export.formats import FORMATS, Format
-from export.runner import Answer, Feed, Runner
+from export.formats import FORMATS, Family, Format
+from export.runner import Answer, Feed, InputSpec, Runner
 from export.sessions import SessionSettings, open_session
 from export.signature import name_outputs
 
 if TYPE_CHECKING:
     import keras
 
+# As onnxruntime spells the types whose names are not numpy's in brackets.
+ONNX_DTYPES = {
+    **{f"tensor({name})": name for name in ("bool", "float16")},
+    **{f"tensor({sign}int{bits})": f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)},
+    "tensor(float)": "float32",
+    "tensor(double)": "float64",
+}
 BATCH = 250  # samples a call where a batch may have any size: little memory, little overhead
 
 
-def open_runner(path: Path, kind: Format, settings: SessionSettings) -> Runner:
+def open_runner(
+    path: Path, kind: Format, settings: SessionSettings, *, reference_kernels: bool | None = None
+) -> Runner:
     """Open an artifact the way it will be run.
 
     Args:
         path: of the artifact.
         kind: its format.
         settings: for ONNX, the session settings that the server will use.
+        reference_kernels: for TFLite, whether to run LiteRT's reference kernels; by default for formats in
+            integers, which XNNPACK, LiteRT's default, rounds differently.
 
     Raises:
         ManifestError: the artifact cannot be opened.
     """
-    match kind:
-        case Format.SAVED_MODEL:
+    match FORMATS[kind].family:
+        case Family.SAVED_MODEL:
             return SavedModelRunner(path)
-        case Format.ONNX:
+        case Family.ONNX:
             return OnnxRunner(path, settings)
-        case _:
-            # XNNPACK, LiteRT's default, rounds int8 differently: integer models are judged by the reference.
-            return TFLiteRunner(path, reference_kernels=FORMATS[kind].precision == "int8")
+        case Family.TFLITE:
+            integer = FORMATS[kind].integer
+            return TFLiteRunner(
+                path, reference_kernels=integer if reference_kernels is None else reference_kernels
+            )
+        case family:
+            assert_never(family)
 
 
 class _Batched(ABC):
@@ -67,12 +82,21 @@ class _Batched(ABC):
         return
 
 
+def model_inputs(model: "keras.Model") -> tuple[InputSpec, ...]:
+    """What a Keras model takes."""
+    return tuple(
+        InputSpec(name=tensor.name, dtype=tensor.dtype, shape=tuple(tensor.shape[1:]))
+        for tensor in model.inputs
+    )
+
+
 class KerasRunner(_Batched):
     """The checkpoint itself, the usual reference."""
 
     def __init__(self, model: "keras.Model") -> None:
         import tensorflow as tf
 
+        self.inputs = model_inputs(model)
         self._model = model
         self._function = tf.function(lambda feed: model(feed, training=False), reduce_retracing=True)
 
@@ -93,6 +117,11 @@ class SavedModelRunner(_Batched):
             self._signature = self._loaded.signatures["serving_default"]
         except (OSError, KeyError) as error:
             raise ManifestError(f"{path} is no SavedModel with a serving_default: export it again") from error
+        _, specs = self._signature.structured_input_signature
+        self.inputs = tuple(
+            InputSpec(name=name, dtype=spec.dtype.name, shape=tuple(spec.shape[1:]))
+            for name, spec in specs.items()
+        )
 
     def _call(self, feed: dict[str, NDArray[Any]]) -> Answer:
         import tensorflow as tf
@@ -107,6 +136,14 @@ class OnnxRunner(_Batched):
     def __init__(self, path: Path, settings: SessionSettings) -> None:
         self._session = open_session(path, settings)
         self._outputs = [output.name for output in self._session.get_outputs()]
+        self.inputs = tuple(
+            InputSpec(
+                name=tensor.name,
+                dtype=ONNX_DTYPES.get(tensor.type, tensor.type),
+                shape=tuple(size if isinstance(size, int) else None for size in tensor.shape[1:]),
+            )
+            for tensor in self._session.get_inputs()
+        )
 
     def _call(self, feed: dict[str, NDArray[Any]]) -> Answer:
         return dict(zip(self._outputs, self._session.run(self._outputs, feed), strict=True))

@@ -1,10 +1,12 @@
 """Where an export starts: a run, a `.keras` file, or a folder of runs."""
 
+import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from export.custom import CustomCode, load_custom
 from export.errors import SourceError, first_line
 from export.manifest import content_sha256
 from training.datasets import Dataset, load_dataset
@@ -76,8 +78,15 @@ def load_run_data(checkpoint: Checkpoint) -> Dataset:
     return dataset
 
 
-def load_checkpoint(path: Path) -> "keras.Model":
+def load_checkpoint(path: Path, custom: CustomCode | None = None) -> "keras.Model":
     """Load a `.keras` file in safe mode, so that nothing it carries is executed.
+
+    Args:
+        path: of the file.
+        custom: the code of layers that are not Keras's own, which the user trusts.
+
+    Returns:
+        A model that knows its inputs; one that was subclassed is wrapped in one that does.
 
     Raises:
         SourceError: it is no `.keras` file, or needs code of its own.
@@ -86,13 +95,46 @@ def load_checkpoint(path: Path) -> "keras.Model":
 
     if not zipfile.is_zipfile(path):
         raise SourceError(f"{path} is no .keras file: save the model with model.save('NAME.keras')")
+    objects = load_custom(custom) if custom else {}
     try:
-        model = keras.models.load_model(path, compile=False, safe_mode=True)
+        model = keras.models.load_model(path, custom_objects=objects, compile=False, safe_mode=True)
     except Exception as error:
-        text = first_line(error)
-        if "safe_mode" in str(error):
-            text = "it holds a Lambda layer, whose code would have to be run"
-        raise SourceError(f"{path} cannot be loaded safely ({text}): save it from built-in layers") from error
-    if not model.built or not model.inputs:
+        raise SourceError(_refusal(path, str(error), first_line(error), custom)) from error
+    if not model.built:
         raise SourceError(f"{path} has no defined inputs: call the model once before saving it")
-    return model
+    return model if getattr(model, "inputs", None) else _with_inputs(path, model)
+
+
+def _refusal(path: Path, text: str, line: str, custom: CustomCode | None) -> str:
+    if "safe_mode" in text:
+        return (
+            f"{path} holds a Lambda layer, whose code would have to be run: "
+            "replace it with a layer of Keras's own, or a class in a file given by --trust --custom FILE.py"
+        )
+    if found := re.search(r"Could not locate (?:class|function) '([^']+)'", text):
+        where = f"{custom.path} does not define it" if custom else "its code is not in the file"
+        return (
+            f"{path} needs {found[1]}, and {where}: name the Python file that defines it, which will be run, "
+            "by --trust --custom FILE.py"
+        )
+    return f"{path} cannot be loaded safely ({line}): save it from built-in layers"
+
+
+def _with_inputs(path: Path, model: "keras.Model") -> "keras.Model":
+    """A functional model around a subclassed one, its input shapes as it was built with."""
+    import keras
+
+    try:
+        shapes = model.get_build_config()["input_shape"]
+        named = shapes if isinstance(shapes, dict) else {"x": shapes}
+        inputs = {
+            name: keras.Input(tuple(shape[1:]), dtype=model.compute_dtype, name=name)
+            for name, shape in named.items()
+        }
+        outputs = model(inputs if isinstance(shapes, dict) else inputs["x"], training=False)
+    except Exception as error:
+        raise SourceError(
+            f"{path} does not say what its inputs are ({first_line(error)}): "
+            "wrap it, keras.Model(x, model(x)) with x = keras.Input(...), and save that"
+        ) from error
+    return keras.Model(inputs if isinstance(shapes, dict) else inputs["x"], outputs, name=model.name)

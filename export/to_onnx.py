@@ -1,5 +1,6 @@
 """Keras to ONNX, by tf2onnx."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,13 @@ OPSET = 18
 BATCH = "batch"
 
 
-def export_onnx(model: "keras.Model", path: Path) -> Path:
+def export_onnx(model: "keras.Model", path: Path, *, labels: tuple[str, ...] = ()) -> Path:
     """Write a checked ONNX file with the model's own input and output names and a free `batch` dimension.
+
+    Args:
+        model: the trained model.
+        path: the file to write.
+        labels: one text a class, for the file's metadata.
 
     Raises:
         ConversionError: tf2onnx or the ONNX checker refuses the model.
@@ -34,6 +40,8 @@ def export_onnx(model: "keras.Model", path: Path) -> Path:
         onnx.checker.check_model(proto, full_check=True)
     except Exception as error:
         raise ConversionError(f"tf2onnx cannot express this model: {first_line(error)}") from error
+    if labels:
+        onnx.helper.set_model_props(proto, {"labels": json.dumps(labels)})
     onnx.save(proto, path)
     return path
 

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.errors import ConversionError, first_line
-from export.formats import Format
+from export.formats import FORMATS, Format
 from export.runner import Feed
 from export.signature import FIXED_BATCH, output_names
 from export.to_saved_model import export_saved_model
@@ -17,30 +18,45 @@ from export.to_saved_model import export_saved_model
 if TYPE_CHECKING:
     import keras
 
-CALIBRATION_SAMPLES = 500
 LOGITS = "logits"
 
 
-def export_tflite(model: "keras.Model", path: Path, target: Format, calibration: Feed | None = None) -> Path:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TFLiteOptions:
+    """What bears on a TFLite file beside the model.
+
+    Attributes:
+        calibration: training samples by input name, to show the range of every activation.
+        labels: one text a class, for the file's metadata.
+        keep_float: layers to leave out of quantization.
+        quantizer: which library quantizes.
+    """
+
+    calibration: Feed | None = None
+    labels: tuple[str, ...] = ()
+    keep_float: tuple[str, ...] = ()
+    quantizer: str = "tensorflow"
+
+
+def export_tflite(model: "keras.Model", path: Path, target: Format, options: TFLiteOptions) -> Path:
     """Write one TFLite file.
 
     Args:
         model: the trained model.
         path: the file to write.
         target: one of the TFLite formats.
-        calibration: training samples by input name, to show the range of every activation; int8 needs them.
+        options: what else bears on it; the formats in integers need calibration samples.
 
     Raises:
-        ConversionError: the converter refuses the model, or an int8 file would keep float tensors.
+        ConversionError: the converter refuses the model, or an integer file would keep float tensors.
     """
-    if target is Format.TFLITE_INT8:
-        if calibration is None:
-            raise ConversionError("int8 needs training samples to calibrate on: add x_train and y_train")
+    calibration = options.calibration
+    if FORMATS[target].integer:
         model = integer_form(model)
     with tempfile.TemporaryDirectory() as scratch:
         export_saved_model(model, Path(scratch) / "fixed", batch=FIXED_BATCH)
         path.write_bytes(_convert(Path(scratch) / "fixed", target, calibration))
-    if target is Format.TFLITE_INT8:
+    if FORMATS[target].integer:
         _require_integers(path)
     return path
 
@@ -53,10 +69,18 @@ def _convert(saved_model: Path, target: Format, calibration: Feed | None) -> byt
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if target is Format.TFLITE_FP16:
         converter.target_spec.supported_types = [tf.float16]
-    if target is Format.TFLITE_INT8 and calibration is not None:
+    if calibration is not None:
         converter.representative_dataset = lambda: _representatives(calibration)
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = converter.inference_output_type = tf.int8
+        kernels, numbers = {
+            Format.TFLITE_INT8: (tf.lite.OpsSet.TFLITE_BUILTINS_INT8, tf.int8),
+            Format.TFLITE_UINT8: (tf.lite.OpsSet.TFLITE_BUILTINS_INT8, tf.uint8),
+            Format.TFLITE_INT16X8: (
+                tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
+                tf.int16,
+            ),
+        }[target]
+        converter.target_spec.supported_ops = [kernels]
+        converter.inference_input_type = converter.inference_output_type = numbers
     try:
         content: bytes = converter.convert()
     except Exception as error:
@@ -122,9 +146,8 @@ def _rescaling(model: "keras.Model") -> "keras.layers.Rescaling | None":
 
 
 def _representatives(calibration: Feed) -> Iterator[dict[str, NDArray[Any]]]:
-    """Training samples one at a time, evenly spread over the training split."""
-    count = len(next(iter(calibration.values())))
-    for index in np.linspace(0, count - 1, min(CALIBRATION_SAMPLES, count)).astype(int):
+    """Training samples one at a time."""
+    for index in range(len(next(iter(calibration.values())))):
         yield {name: array[index : index + 1].astype(np.float32) for name, array in calibration.items()}
 
 

@@ -1,0 +1,62 @@
+"""How long artifacts take on this CPU: medians of interleaved runs, so that drifts of the machine hit all alike."""
+
+import statistics
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from export.runner import Feed, Runner
+
+SMALL, LARGE = 1, 32  # samples a call
+BUDGET_S = 0.4  # for one artifact and size
+MIN_ROUNDS, MAX_ROUNDS = 5, 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latency:
+    """Median wall time of a call, one thread.
+
+    Attributes:
+        one_ms: with one sample, milliseconds.
+        batch_ms: with 32, milliseconds; of a static batch of one, 32 calls.
+    """
+
+    one_ms: float
+    batch_ms: float
+
+
+def time_runners(runners: Sequence[Runner], feed: Feed) -> list[Latency]:
+    """Time runners in turn on the first samples of a feed.
+
+    Args:
+        runners: open, or to be opened.
+        feed: at least one sample; of fewer than 32 the first ones come again.
+
+    Returns:
+        One entry a runner.
+    """
+    count = len(next(iter(feed.values())))
+    small = {name: array[:SMALL] for name, array in feed.items()}
+    large = {name: array[[index % count for index in range(LARGE)]] for name, array in feed.items()}
+    with ExitStack() as stack:
+        opened = [stack.enter_context(runner) for runner in runners]
+        ones, batches = _medians(opened, small), _medians(opened, large)
+    return [Latency(one_ms=one, batch_ms=batch) for one, batch in zip(ones, batches, strict=True)]
+
+
+def _medians(runners: Sequence[Runner], feed: Feed) -> list[float]:
+    first = [_run_ms(runner, feed) for runner in runners]  # warms up too
+    slowest_s = max(_run_ms(runner, feed) for runner in runners) / 1000
+    rounds = min(MAX_ROUNDS, max(MIN_ROUNDS, int(BUDGET_S / max(slowest_s, 1e-6))))
+    times: list[list[float]] = [[] for _ in first]
+    for _ in range(rounds):
+        for row, runner in zip(times, runners, strict=True):
+            row.append(_run_ms(runner, feed))
+    return [statistics.median(row) for row in times]
+
+
+def _run_ms(runner: Runner, feed: Feed) -> float:
+    begin = time.perf_counter()
+    runner.run(feed)
+    return 1000 * (time.perf_counter() - begin)
