@@ -45,6 +45,11 @@ def run_reference(model: "keras.Model", checkpoint: Checkpoint, dataset: Dataset
         SourceError: the samples do not fit the model's inputs, or their classes its outputs.
     """
     feed = fit_samples(model, dataset.test)
+    if len(dataset.targets) != 1 or dataset.task is Task.MULTI_LABEL:
+        raise SourceError(
+            f"{dataset.source}: only data with one target, classes or values, can be checked: "
+            "give y_test with one class index, or floats, a sample"
+        )
     with KerasRunner(model) as runner:
         answer = runner.run(feed)
     classes = dataset.task is Task.CLASSIFICATION
