@@ -2,17 +2,16 @@
 
 import hashlib
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from training.balance import class_warnings, label_warnings
 from training.errors import DatasetError
-from training.samples import Dataset, Samples, Task
+from training.samples import Dataset, Samples, Target, Task
 
-SAMPLES_PER_CLASS = 2  # one to learn from and one for validation
-FEW_PER_CLASS = 20
 FEW_TEST_SAMPLES = 100
-IMBALANCE = 10  # the largest class over the smallest
-NAMED_CLASSES = 5  # as many as a message names
 
 
 def check_dataset(dataset: Dataset) -> tuple[str, ...]:
@@ -28,12 +27,36 @@ def check_dataset(dataset: Dataset) -> tuple[str, ...]:
     warnings = [_few_test_samples(dataset), _shared(dataset)]
     if dataset.train is None:
         warnings.append("there is no training split: the data can check a model, not train one")
-    elif dataset.task is Task.REGRESSION:
-        if (dataset.train.y == dataset.train.y[0]).all():
-            raise DatasetError(f"{dataset.source}: all training targets are equal: there is nothing to learn")
-    else:
-        warnings += _check_classes(dataset, dataset.train)
+    if not dataset.targets:
+        warnings.append("the data are unlabelled: they can tell how far two models agree, not which is right")
+    for name, target in dataset.targets.items():
+        if target.task is Task.MULTI_LABEL:
+            warnings += label_warnings(name, target, dataset.test)
+        elif dataset.train is None:
+            continue
+        elif target.task is Task.CLASSIFICATION:
+            warnings += class_warnings(dataset, name, dataset.train)
+        elif (dataset.train.targets[name] == dataset.train.targets[name][0]).all():
+            raise DatasetError(
+                f"{dataset.source}: all training targets are equal ({name}): there is nothing to learn"
+            )
     return tuple(warning for warning in warnings if warning)
+
+
+def split_to_learn(dataset: Dataset) -> Samples:
+    """The training split, if training can learn its target.
+
+    Raises:
+        DatasetError: there is no such split, or not one target of classes or rows of values.
+    """
+    if dataset.train is None:
+        raise DatasetError(f"{dataset.source} has no training split: add x_train and y_train")
+    if what := _unlearnable(dataset, dataset.train):
+        raise DatasetError(
+            f"{dataset.source}: {what} serve to check a model, not to train one: give y_train and y_test "
+            "with one class index a sample (of one-hot targets y.argmax(1)), or a row of floats"
+        )
+    return dataset.train
 
 
 def refuse_corrupt(dataset: Dataset) -> None:
@@ -62,67 +85,53 @@ def shared_samples(train: Samples, test: Samples) -> int:
     return sum(digest in seen for digest in _digests(test))
 
 
+def _unlearnable(dataset: Dataset, train: Samples) -> str | None:
+    if not dataset.targets:
+        return "unlabelled data"
+    if len(dataset.targets) > 1:
+        return f"several outputs ({', '.join(dataset.targets)})"
+    if dataset.task is Task.MULTI_LABEL:
+        return "multi-label data"
+    return None if train.y.ndim <= 2 else f"targets of shape {train.y.shape[1:]}"  # noqa: PLR2004  (a row)
+
+
 def _refuse_samples(where: str, samples: Samples, dataset: Dataset) -> None:
     count = len(samples)
-    if count == 0 or not samples.inputs:
+    if count == 0:
         raise DatasetError(f"{where} is empty: add samples")
-    for name, array in {**samples.inputs, "y": samples.y}.items():
+    first = next(iter(samples.arrays))
+    for name, array in samples.arrays.items():
         if array.dtype.kind not in "biuf":
             raise DatasetError(f"{where}: {name} is {array.dtype}, no numbers: mend the file")
         if array.ndim == 0 or len(array) != count or array.size == 0:
             raise DatasetError(
-                f"{where}: {name} has shape {array.shape} for {count} targets: give each sample both"
+                f"{where}: {name} has shape {array.shape} for {count} samples of {first}: "
+                "give every sample one"
             )
         if array.dtype.kind == "f" and not (np.isfinite(array.min()) and np.isfinite(array.max())):
             bad = int((~np.isfinite(array)).reshape(count, -1).any(axis=1).sum())
             raise DatasetError(
                 f"{where}: {name} holds NaN or Inf in {bad:,} of {count:,} samples: mend the file"
             )
-    if dataset.task is Task.CLASSIFICATION and not 0 <= samples.y.min() <= samples.y.max() < len(
-        dataset.labels
-    ):
+    for name, target in dataset.targets.items():
+        _refuse_values(f"{where}: {name}", samples.targets[name], target)
+
+
+def _refuse_values(where: str, y: NDArray[Any], target: Target) -> None:
+    count = len(target.labels)
+    if target.task is Task.CLASSIFICATION and not 0 <= y.min() <= y.max() < count:
         raise DatasetError(
-            f"{where} has labels {samples.y.min()} to {samples.y.max()} for {len(dataset.labels)} classes: "
-            "number the classes from 0"
+            f"{where} has labels {y.min()} to {y.max()} for {count} classes: number the classes from 0"
+        )
+    if target.task is Task.MULTI_LABEL and (y.shape[1:] != (count,) or not ((y == 0) | (y == 1)).all()):
+        raise DatasetError(
+            f"{where} has rows of shape {y.shape[1:]}, {y.min()} to {y.max()}, for {count} labels: "
+            "give a column of 0 and 1 a label"
         )
 
 
 def _form(samples: Samples) -> dict[str, str]:
-    return {
-        name: f"{array.dtype} {array.shape[1:]}" for name, array in {**samples.inputs, "y": samples.y}.items()
-    }
-
-
-def _check_classes(dataset: Dataset, train: Samples) -> list[str]:
-    """Warnings about the classes' sizes."""
-    count = len(dataset.labels)
-    if count < 2:  # noqa: PLR2004  (nothing to tell apart)
-        raise DatasetError(f"{dataset.source} has a single class: give samples of at least two")
-    learnt = np.bincount(train.y, minlength=count)
-    tested = np.bincount(dataset.test.y, minlength=count)
-    if lacking := _named(dataset, learnt < SAMPLES_PER_CLASS):
-        raise DatasetError(
-            f"{dataset.source} has fewer than {SAMPLES_PER_CLASS} training samples of {lacking}: "
-            "add some, or leave the class out and number the others from 0"
-        )
-    warnings = []
-    if missing := _named(dataset, tested == 0):
-        warnings.append(f"the test split has no sample of {missing}: their accuracy stays unknown")
-    if few := _named(dataset, learnt < FEW_PER_CLASS):
-        warnings.append(f"there are fewer than {FEW_PER_CLASS} training samples of {few}")
-    if learnt.max() >= IMBALANCE * learnt.min():
-        large, small = int(learnt.argmax()), int(learnt.argmin())
-        warnings.append(
-            f"the classes are uneven: {learnt[large]:,} training samples of {dataset.labels[large]}, "
-            f"{learnt[small]:,} of {dataset.labels[small]}"
-        )
-    return warnings
-
-
-def _named(dataset: Dataset, chosen: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> str:
-    names = [dataset.labels[index] for index in np.flatnonzero(chosen)]
-    rest = len(names) - NAMED_CLASSES
-    return ", ".join(names[:NAMED_CLASSES]) + (f" and {rest:,} more classes" if rest > 0 else "")
+    return {name: f"{array.dtype} {array.shape[1:]}" for name, array in samples.arrays.items()}
 
 
 def _few_test_samples(dataset: Dataset) -> str | None:

@@ -19,8 +19,12 @@ Grey = Annotated[
 ]
 TestShare = Annotated[float, typer.Option(help="Of each class of a folder without train/ and test/, 0 to 1.")]
 TaskName = Annotated[
-    Literal["classification", "regression"] | None,
-    typer.Option("--task", help="By default whole numbers are classes, floats regression."),
+    Literal["classification", "regression", "multi_label"] | None,
+    typer.Option(
+        "--task",
+        help="Of every target; by default whole numbers are classes, a 0/1 matrix of them multi_label, "
+        "floats regression.",
+    ),
 ]
 
 data_app = typer.Typer(no_args_is_help=True, help="Look at data before training on them.")
@@ -76,7 +80,7 @@ def data_options(
     image_size: str | None,
     grey: bool | None,
     test_share: float,
-    task: Literal["classification", "regression"] | None,
+    task: Literal["classification", "regression", "multi_label"] | None,
 ) -> "DataOptions":
     """The command line's options as the loader takes them.
 

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from training.architectures import PROBABILITIES
 from training.averaging import WeightAverage
 from training.batches import evaluation_batches, training_batches, validation_indices
+from training.checks import split_to_learn
 from training.core import Core, build_core
 from training.datasets import Dataset, Samples, Task
-from training.errors import DatasetError, RecordError
+from training.errors import RecordError
 from training.interrupt import held_interrupts
 from training.journal import Journal, reopen, restore
 from training.metrics import classification_metrics, regression_metrics
@@ -54,7 +55,7 @@ def train(plan: Plan, dataset: Dataset, listener: Listener) -> RunRecord:
         The finished run's record, as written to the run directory.
 
     Raises:
-        DatasetError: the data have no training split, or do not fit the architecture.
+        DatasetError: the data have no training split or no such target, or do not fit the architecture.
         RecipeError: the architecture cannot be built.
         RecordError: the run directory exists, cannot be written, or cannot be resumed.
         TrainingError: the loss became NaN or infinite, or the disk filled up.
@@ -63,14 +64,13 @@ def train(plan: Plan, dataset: Dataset, listener: Listener) -> RunRecord:
     import tensorflow as tf
 
     started = time.monotonic()
-    if dataset.train is None:
-        raise DatasetError(f"{dataset.source} has no training split: add x_train and y_train")
+    learnt = split_to_learn(dataset)
     if plan.deterministic:
         tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(plan.seed)
-    held_out = validation_indices(dataset.train.y, plan.recipe)
-    fitting = dataset.train.take(np.setdiff1d(np.arange(len(dataset.train)), held_out))
-    validation = dataset.train.take(held_out)
+    held_out = validation_indices(learnt.y, plan.recipe)
+    fitting = learnt.take(np.setdiff1d(np.arange(len(learnt)), held_out))
+    validation = learnt.take(held_out)
     core = build_core(plan.recipe, dataset)
     record = _record(plan, dataset, core, held_out)
     core.served.summary(print_fn=listener.say)

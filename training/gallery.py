@@ -19,7 +19,7 @@ TITLE_LENGTH, TITLE_VALUES = 30, 3  # more would squeeze the pictures
 
 
 def draw_gallery(dataset: Dataset) -> bytes | None:
-    """Draw five samples of each class, a class a row; for regression the samples with their values.
+    """Draw five samples of each class, a class a row; of other targets samples with their values.
 
     The samples are of the training split, if there is one, evenly spread over it. Of several inputs the
     first that holds images is drawn. An image of other numbers than bytes goes from its minimum, black, to
@@ -47,8 +47,8 @@ def draw_gallery(dataset: Dataset) -> bytes | None:
         line[0].text(-0.1, 0.5, title, transform=line[0].transAxes, ha="right", va="center", parse_math=False)
         for axes, index in zip(line, indices, strict=False):
             axes.imshow(_pixels(images[index]), cmap="gray", vmin=0, vmax=1)
-            if dataset.task is Task.REGRESSION:
-                axes.set_title(_values(samples.y[index]), fontsize=7)
+            if not _in_classes(dataset):
+                axes.set_title(_caption(dataset, samples, index), fontsize=7, parse_math=False)
     content = io.BytesIO()
     with warnings.catch_warnings():
         # The font lacks some scripts: a label is then drawn as boxes, which is no reason to stop.
@@ -63,7 +63,7 @@ def _holds_images(array: NDArray[Any]) -> bool:
 
 def _rows(dataset: Dataset, samples: Samples) -> list[tuple[str, NDArray[np.int64]]]:
     """A title and the indices of at most `COLUMNS` samples for each row."""
-    if dataset.task is Task.REGRESSION:
+    if not _in_classes(dataset):
         chosen = _spread(np.arange(len(samples)), COLUMNS * COLUMNS)
         return [("", chosen[start : start + COLUMNS]) for start in range(0, len(chosen), COLUMNS)]
     return [
@@ -82,8 +82,23 @@ def _shortened(label: str) -> str:
     return label if len(label) <= TITLE_LENGTH else f"{label[: TITLE_LENGTH - 1]}…"
 
 
-def _values(values: NDArray[np.float32]) -> str:
-    return " ".join(f"{value:.4g}" for value in values[:TITLE_VALUES])
+def _in_classes(dataset: Dataset) -> bool:
+    return [target.task for target in dataset.targets.values()] == [Task.CLASSIFICATION]
+
+
+def _caption(dataset: Dataset, samples: Samples, index: np.int64) -> str:
+    """What the targets of one sample are; of many only the first."""
+    parts: list[str] = []
+    for name, target in dataset.targets.items():
+        values = samples.targets[name][index]
+        match target.task:
+            case Task.CLASSIFICATION:
+                parts.append(target.labels[values])
+            case Task.MULTI_LABEL:
+                parts += [target.labels[column] for column in np.flatnonzero(values)]
+            case Task.REGRESSION:
+                parts += [f"{value:.4g}" for value in values.flat[:TITLE_VALUES]]
+    return _shortened(" ".join(parts[:TITLE_VALUES]))
 
 
 def _pixels(image: NDArray[Any]) -> NDArray[np.float64]:

@@ -12,13 +12,15 @@ from training.errors import DatasetError
 
 MEMORY_LIMIT = 4 << 30  # bytes that the arrays of one data set may fill
 LARGEST_SIDE = 8192  # pixels
+ONLY_INPUT, ONLY_TARGET = "x", "y"  # the keys of those without a name of their own
 
 
 class Task(StrEnum):
-    """What a model is to learn."""
+    """What a target is, and so what a model is to learn."""
 
     CLASSIFICATION = "classification"
     REGRESSION = "regression"
+    MULTI_LABEL = "multi_label"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +32,8 @@ class DataOptions:
             have one size.
         grey: read a folder's images as grey (True) or colour (False); None: grey if all of them are.
         test_share: of each class of a folder without `train/` and `test/`, 0 to 1.
-        task: None: whole numbers are classes, floats regression.
+        task: of every target; None: whole numbers are classes, a 0/1 matrix of them multi-label, floats
+            regression.
 
     Raises:
         DatasetError: a size or share out of range.
@@ -55,21 +58,53 @@ class Samples:
     Attributes:
         inputs: input name to (samples, ...) array; images are (samples, height, width, channels). An only
             input without a name of its own is called `x`.
-        y: (samples,) int64 class indices; for regression (samples, values) float32.
+        targets: output name to array; none of unlabelled data. An only target without a name is called `y`.
+            Classification: (samples,) int64 class indices. Regression: (samples, values), or more dimensions,
+            float32. Multi-label: (samples, labels) uint8, each 0 or 1.
     """
 
     inputs: Mapping[str, NDArray[Any]]
-    y: NDArray[Any]
+    targets: Mapping[str, NDArray[Any]]
 
     def __len__(self) -> int:
         """Return the number of samples."""
-        return len(self.y)
+        first = next(iter(self.inputs.values()), None)
+        return len(first) if first is not None and first.ndim else 0
+
+    @property
+    def y(self) -> NDArray[Any]:
+        """The only target.
+
+        Raises:
+            DatasetError: there is none, or there are several.
+        """
+        return self.targets[_only(self.targets)]
+
+    @property
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Inputs and targets under the names that errors and tables use: `x` or `x/NAME`, `y` or `y/NAME`."""
+        named = {_full_name(ONLY_INPUT, name): array for name, array in self.inputs.items()}
+        return named | {_full_name(ONLY_TARGET, name): array for name, array in self.targets.items()}
 
     def take(self, indices: NDArray[np.int64]) -> "Samples":
         """The samples at these indices, in this order."""
         return Samples(
-            inputs={name: array[indices] for name, array in self.inputs.items()}, y=self.y[indices]
+            inputs={name: array[indices] for name, array in self.inputs.items()},
+            targets={name: array[indices] for name, array in self.targets.items()},
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What one target means.
+
+    Attributes:
+        task: what it is.
+        labels: one text a class, or a column of a multi-label target; none for regression.
+    """
+
+    task: Task
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,18 +114,51 @@ class Dataset:
     Attributes:
         source: what finds it again: a name such as `mnist`, or the absolute path of a file or folder.
         sha256: over the arrays' names, dtypes, shapes and bytes; class names are not in it.
-        task: what the targets are.
-        labels: one text a class; none for regression.
+        targets: what each target means, by the names that both splits use; none of unlabelled data.
+        train: the training split, if there is one.
+        test: the test split.
     """
 
     source: str
     sha256: str
-    task: Task
-    labels: tuple[str, ...]
+    targets: Mapping[str, Target]
     train: Samples | None
     test: Samples
+
+    @property
+    def task(self) -> Task:
+        """What the only target is.
+
+        Raises:
+            DatasetError: there is none, or there are several.
+        """
+        return self.targets[_only(self.targets)].task
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of the only target.
+
+        Raises:
+            DatasetError: there is none, or there are several.
+        """
+        return self.targets[_only(self.targets)].labels
 
     @property
     def splits(self) -> dict[str, Samples]:
         """The splits that there are, `train` first."""
         return {"test": self.test} if self.train is None else {"train": self.train, "test": self.test}
+
+
+def _only(targets: Mapping[str, object]) -> str:
+    if not targets:
+        raise DatasetError("the data are unlabelled: add y_test, and y_train to x_train")
+    if len(targets) > 1:
+        raise DatasetError(
+            f"the data have {len(targets)} targets ({', '.join(targets)}) where one is needed: "
+            "give y_train and y_test"
+        )
+    return next(iter(targets))
+
+
+def _full_name(kind: str, name: str) -> str:
+    return kind if name == kind else f"{kind}/{name}"

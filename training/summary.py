@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.samples import Dataset, Samples, Task
+from training.samples import Dataset, Samples, Target, Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArraySummary:
-    """One input or the targets of a split; the shape is that of one sample."""
+    """One input or target of a split; the shape is that of one sample."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -26,14 +26,14 @@ class SplitSummary:
     Attributes:
         samples: how many.
         inputs: by name.
-        targets: of the class indices or values.
-        classes: samples of each class, by label; none for regression.
+        targets: by name; classes are their indices.
+        counts: for each target of classes or labels, how many samples each has, by its text.
     """
 
     samples: int
     inputs: dict[str, ArraySummary]
-    targets: ArraySummary
-    classes: dict[str, int]
+    targets: dict[str, ArraySummary]
+    counts: dict[str, dict[str, int]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +42,7 @@ class DatasetSummary:
 
     source: str
     sha256: str
-    task: Task
-    labels: tuple[str, ...]
+    targets: dict[str, Target]
     splits: dict[str, SplitSummary]
 
 
@@ -52,20 +51,28 @@ def summarize(dataset: Dataset) -> DatasetSummary:
     return DatasetSummary(
         source=dataset.source,
         sha256=dataset.sha256,
-        task=dataset.task,
-        labels=dataset.labels,
-        splits={name: _summarize_split(samples, dataset.labels) for name, samples in dataset.splits.items()},
+        targets=dict(dataset.targets),
+        splits={name: _summarize_split(samples, dataset) for name, samples in dataset.splits.items()},
     )
 
 
-def _summarize_split(samples: Samples, labels: tuple[str, ...]) -> SplitSummary:
-    counts = np.bincount(samples.y, minlength=len(labels)).tolist() if labels else []
+def _summarize_split(samples: Samples, dataset: Dataset) -> SplitSummary:
     return SplitSummary(
         samples=len(samples),
         inputs={name: _summarize_array(array) for name, array in samples.inputs.items()},
-        targets=_summarize_array(samples.y),
-        classes=dict(zip(labels, counts, strict=True)),
+        targets={name: _summarize_array(array) for name, array in samples.targets.items()},
+        counts={
+            name: dict(zip(target.labels, _counts(samples.targets[name], target), strict=True))
+            for name, target in dataset.targets.items()
+            if target.labels
+        },
     )
+
+
+def _counts(y: NDArray[Any], target: Target) -> list[int]:
+    several = target.task is Task.MULTI_LABEL
+    counts = y.sum(axis=0) if several else np.bincount(y, minlength=len(target.labels))
+    return [int(count) for count in counts]
 
 
 def _summarize_array(array: NDArray[Any]) -> ArraySummary:

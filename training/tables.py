@@ -8,6 +8,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from training.samples import Task
 from training.summary import ArraySummary, DatasetSummary
 
 PLAIN_WIDTH = 160  # where there is no terminal to measure, a table should not be squeezed into 80 columns
@@ -21,15 +22,19 @@ def make_console(stream: TextIO) -> Console:
 
 
 def print_summary(console: Console, summary: DatasetSummary) -> None:
-    """Print where the data are from, their splits, and the classes' sizes."""
-    console.print(f"{summary.source}: {summary.task}, SHA-256 {summary.sha256}", soft_wrap=True)
+    """Print where the data are from, their splits, and how many samples each class or label has."""
+    tasks = {name: target.task.replace("_", "-") for name, target in summary.targets.items()}
+    several = ", ".join(f"{name} {task}" for name, task in tasks.items())
+    task = several if len(tasks) > 1 else next(iter(tasks.values()), "unlabelled")
+    console.print(f"{summary.source}: {task}, SHA-256 {summary.sha256}", soft_wrap=True)
     console.print()
     console.print(_splits(summary))
-    if summary.labels:
-        console.print()
-        console.print(_classes(summary))
-        if len(summary.labels) > CLASS_ROWS:
-            console.print(f"and {len(summary.labels) - CLASS_ROWS:,} more classes: --json lists them all")
+    for name, target in summary.targets.items():
+        if target.labels:
+            console.print()
+            console.print(_counts(summary, name))
+        if len(target.labels) > CLASS_ROWS:
+            console.print(f"and {len(target.labels) - CLASS_ROWS:,} more: --json lists them all")
     console.print()
 
 
@@ -48,7 +53,8 @@ def _splits(summary: DatasetSummary) -> Table:
     for column in ("split", "samples", "array", "dtype", "shape", "values"):
         table.add_column(column, justify="right" if column == "samples" else "left")
     for name, split in summary.splits.items():
-        for array_name, array in {**split.inputs, "targets": split.targets}.items():
+        rows = [*split.inputs.items(), *((f"target {each}", array) for each, array in split.targets.items())]
+        for array_name, array in rows:
             table.add_row(name, f"{split.samples:,}", array_name, array.dtype, _shape(array), _range(array))
     return table
 
@@ -61,16 +67,19 @@ def _range(array: ArraySummary) -> str:
     return f"{array.minimum:.6g} to {array.maximum:.6g}"
 
 
-def _classes(summary: DatasetSummary) -> Table:
+def _counts(summary: DatasetSummary, name: str) -> Table:
+    """Samples of each class, or with each label, of one target."""
+    target = summary.targets[name]
+    kind = "label" if target.task is Task.MULTI_LABEL else "class"
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("class")
-    for name in summary.splits:
-        table.add_column(name, justify="right")
+    table.add_column(f"{kind} of {name}" if len(summary.targets) > 1 else kind)
+    for split_name in summary.splits:
+        table.add_column(split_name, justify="right")
         table.add_column("share", justify="right")
-    for label in summary.labels[:CLASS_ROWS]:
+    for label in target.labels[:CLASS_ROWS]:
         cells = []
         for split in summary.splits.values():
-            count = split.classes[label]
+            count = split.counts[name][label]
             cells += [f"{count:,}", f"{count / split.samples:.1%}"]
         table.add_row(label, *cells)
     return table

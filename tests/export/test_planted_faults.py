@@ -144,7 +144,7 @@ def test_wrong_quantization_of_int8_fails(published, check, tmp_path, change):
 
 
 def turn_wrong(source, target, images):
-    """Copy an ONNX file that answers wrongly on just these images: at a distance of 0 it negates the logits."""
+    """Copy an ONNX file that answers wrongly on just these images: near one of them it negates the logits."""
     model = onnx.load(source)
     for node in model.graph.node:
         for names in (node.input, node.output):

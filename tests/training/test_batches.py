@@ -14,7 +14,7 @@ PLAIN = Recipe(name="plain", epochs=1, batch_size=4, learning_rate=0.001)
 def samples():
     """Ten images, each filled with its own grey value, 0 to 225."""
     x = np.arange(10, dtype=np.uint8)[:, None, None, None] * 25 * np.ones((1, 12, 12, 1), np.uint8)
-    return Samples(inputs={"x": x}, y=np.arange(10) % 3)
+    return Samples(inputs={"x": x}, targets={"y": np.arange(10) % 3})
 
 
 def epochs(dataset, steps):
@@ -62,7 +62,11 @@ def test_a_shift_moves_the_content_no_further_than_asked():
     image[:, 10, 10] = 255
     recipe = dataclasses.replace(PLAIN, batch_size=200, shift=3.0)
     moved = next(
-        iter(training_batches(Samples(inputs={"x": image}, y=np.zeros(200, int)), 2, recipe, seed=0))
+        iter(
+            training_batches(
+                Samples(inputs={"x": image}, targets={"y": np.zeros(200, int)}), 2, recipe, seed=0
+            )
+        )
     )[0].numpy()
     rows, columns = moved[..., 0].max(2).argmax(1), moved[..., 0].max(1).argmax(1)
     assert rows.min() >= 7

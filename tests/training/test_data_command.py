@@ -25,7 +25,7 @@ def test_a_folder_is_shown_and_drawn(keraport, flowers, tmp_path):
     lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
     assert f"{flowers}: classification" in lines[0]
     assert "train 120 x uint8 12 x 16 x 3 0 to 249" in lines
-    assert "test 30 targets int64 one number 0 to 1" in lines
+    assert "test 30 target y int64 one number 0 to 1" in lines
     assert "dark $x^ 24 20.0% 6 20.0%" in lines
     assert "light [b] 96 80.0% 24 80.0%" in lines
     assert "warning: the test split has 30 samples, too few to measure a model well: 100 are a start" in lines
@@ -40,12 +40,9 @@ def test_json_is_one_document(keraport, flowers, tmp_path):
     result = keraport("data", "show", flowers, *options, cwd=tmp_path)
     shown = json.loads(result.stdout)
     assert shown["splits"]["train"]["inputs"]["x"]["shape"] == [6, 8, 1]
-    assert shown["splits"]["test"]["classes"] == {"dark $x^": 15, "light [b]": 60}
-    assert (shown["task"], shown["labels"], shown["gallery"]) == (
-        "classification",
-        ["dark $x^", "light [b]"],
-        "gallery.png",
-    )
+    assert shown["splits"]["test"]["counts"] == {"y": {"dark $x^": 15, "light [b]": 60}}
+    assert shown["targets"] == {"y": {"task": "classification", "labels": ["dark $x^", "light [b]"]}}
+    assert shown["gallery"] == "gallery.png"
     assert len(shown["warnings"]) == 2
     assert (tmp_path / "gallery.png").exists()
 
@@ -71,6 +68,43 @@ def test_pictures_of_floats_with_values_are_drawn(keraport, tmp_path):
     assert result.stdout.splitlines()[-1] == "gallery: gallery.png"
     with Image.open(tmp_path / "gallery.png") as gallery:
         gallery.verify()
+
+
+@pytest.fixture
+def several(tmp_path):
+    """120 pictures a split with three outputs: a kind, an age, and tags, of which one in three is `ripe`."""
+    generator = np.random.default_rng(0)
+    arrays = {"labels/tags": np.array(["ripe", "raw"])}
+    for split in ("train", "test"):
+        arrays[f"x_{split}"] = generator.integers(0, 256, (120, 12, 12)).astype(np.uint8)
+        arrays[f"y_{split}/kind"] = np.arange(120) % 4
+        arrays[f"y_{split}/age"] = np.linspace(0, 9, 120)
+        arrays[f"y_{split}/tags"] = np.stack([np.arange(120) % 3 == 0, np.arange(120) < 30], axis=1)
+    np.savez(tmp_path / "several.npz", **arrays)
+    return tmp_path / "several.npz"
+
+
+def test_several_outputs_are_shown_with_the_share_of_each_label(keraport, several, tmp_path):
+    result = keraport("data", "show", several, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert f"{several}: kind classification, age regression, tags multi-label" in lines[0]
+    assert "train 120 target age float32 1 0 to 9" in lines
+    assert "test 120 target tags uint8 2 0 to 1" in lines
+    assert lines[lines.index("class of kind train share test share") + 1] == "0 30 25.0% 30 25.0%"
+    assert lines[lines.index("label of tags train share test share") + 1] == "ripe 40 33.3% 40 33.3%"
+    with Image.open(tmp_path / "gallery.png") as gallery:
+        gallery.verify()
+    shown = json.loads(keraport("data", "show", several, "--json", cwd=tmp_path).stdout)
+    assert shown["splits"]["test"]["counts"]["tags"] == {"ripe": 40, "raw": 30}
+
+
+def test_unlabelled_data_are_shown(keraport, tmp_path):
+    np.savez(tmp_path / "data.npz", x_test=np.ones((120, 2)))
+    result = keraport("data", "show", "data.npz", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert f"{tmp_path / 'data.npz'}: unlabelled" in result.stdout
+    assert "warning: the data are unlabelled" in result.stdout
 
 
 def test_data_that_cannot_train_are_shown_before_they_are_refused(keraport, tmp_path):

@@ -60,11 +60,8 @@ def test_fashion_mnist_comes_from_keras_with_its_class_names(keraport, tmp_path,
     result = keraport("data", "show", "fashion_mnist", "--json", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     shown = json.loads(result.stdout)
-    assert (shown["source"], shown["labels"][0], shown["labels"][9]) == (
-        "fashion_mnist",
-        "T-shirt/top",
-        "Ankle boot",
-    )
+    labels = shown["targets"]["y"]["labels"]
+    assert (shown["source"], labels[0], labels[9]) == ("fashion_mnist", "T-shirt/top", "Ankle boot")
     assert shown["sha256"] == load_dataset(str(folder)).sha256
 
 

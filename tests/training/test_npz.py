@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from training import npz
-from training.datasets import DataOptions, Task, load_dataset
+from training.datasets import DataOptions, Target, Task, load_dataset
 from training.errors import DatasetError
 
 
@@ -92,6 +92,66 @@ def test_floats_are_regression(save, y_train, y_test, values):
     assert np.allclose(dataset.test.y.ravel(), y_test.ravel())
 
 
+def test_values_of_several_dimensions_keep_their_shape(save):
+    dataset = load_dataset(save(y_train=np.ones((20, 3, 2)) / 2, y_test=np.ones((8, 3, 2)) / 4))
+    assert (dataset.task, dataset.test.y.shape) == (Task.REGRESSION, (8, 3, 2))
+
+
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.int64])
+def test_a_matrix_of_0_and_1_is_multi_label(save, dtype):
+    y = np.random.default_rng(0).integers(0, 2, (20, 3)).astype(dtype)
+    dataset = load_dataset(save(y_train=y, y_test=y[:8], labels=np.array(["red", "round", "ripe"])))
+    assert dataset.targets == {"y": Target(task=Task.MULTI_LABEL, labels=("red", "round", "ripe"))}
+    assert dataset.test.y.dtype == np.uint8
+    assert dataset.test.y.tolist() == y[:8].astype(int).tolist()
+    with pytest.raises(DatasetError, match="2 different labels for 3 columns"):
+        load_dataset(save(y_train=y, y_test=y[:8], labels=np.array(["red", "round"])))
+    with pytest.raises(DatasetError, match="4 different labels for 3 columns"):
+        load_dataset(save(y_train=y, y_test=y[:8], labels=np.array(["red", "round", "ripe", "raw"])))
+
+
+def test_the_task_decides_what_0_and_1_mean(save):
+    column = save(y_train=np.arange(20) % 2, y_test=np.arange(8) % 2)
+    assert load_dataset(column).task is Task.CLASSIFICATION
+    said = load_dataset(column, DataOptions(task=Task.MULTI_LABEL))
+    assert (said.labels, said.test.y.tolist()) == (("0",), [[0], [1]] * 4)
+    floats = save(y_train=np.eye(20)[:, :4], y_test=np.eye(8)[:, :4])
+    assert load_dataset(floats, DataOptions(task=Task.MULTI_LABEL)).test.y.dtype == np.uint8
+    assert load_dataset(floats, DataOptions(task=Task.REGRESSION)).test.y.dtype == np.float32
+    with pytest.raises(DatasetError, match="0 to 3: give a row of 0 and 1 a sample"):
+        load_dataset(save(), DataOptions(task=Task.MULTI_LABEL))
+
+
+def test_several_outputs_have_a_task_each(save):
+    tags = np.arange(60).reshape(20, 3) % 2
+    dataset = load_dataset(
+        save(
+            y_train=None, y_train__kind=np.arange(20) % 4, y_train__age=np.ones(20) / 2, y_train__tags=tags,
+            y_test=None, y_test__tags=tags[:8], y_test__kind=np.arange(8) % 2, y_test__age=np.ones(8) / 2,
+            labels__kind=np.array(list("abcd")),
+        )
+    )  # fmt: skip
+    assert dataset.targets == {
+        "kind": Target(task=Task.CLASSIFICATION, labels=("a", "b", "c", "d")),
+        "age": Target(task=Task.REGRESSION),
+        "tags": Target(task=Task.MULTI_LABEL, labels=("0", "1", "2")),
+    }
+    assert list(dataset.test.targets) == list(dataset.targets)
+    assert dataset.train.take(np.array([3, 1])).targets["age"].shape == (2, 1)
+    for what in (lambda: dataset.task, lambda: dataset.labels, lambda: dataset.test.y):
+        with pytest.raises(DatasetError, match=r"3 targets \(kind, age, tags\) where one is needed"):
+            what()
+
+
+@pytest.mark.parametrize("changes", [{}, {"x_train": None}])
+def test_data_may_be_unlabelled(save, changes):
+    dataset = load_dataset(save(y_train=None, y_test=None, **changes))
+    assert (dataset.targets, dataset.test.targets, len(dataset.test)) == ({}, {}, 8)
+    assert (dataset.train is None) == bool(changes)
+    with pytest.raises(DatasetError, match="the data are unlabelled: add y_test"):
+        _ = dataset.test.y
+
+
 def test_the_task_may_be_said(save):
     assert load_dataset(save(), DataOptions(task=Task.REGRESSION)).train.y[:3].tolist() == [[0], [1], [2]]
     floats = save(y_train=np.arange(20.0) % 4, y_test=np.arange(8.0) % 4)
@@ -108,26 +168,33 @@ def test_the_task_may_be_said(save):
     ("changes", "message"),
     [
         ({"x_test": None, "y_test": None}, "lacks x_test and y_test"),
-        ({"x_test": None}, "holds y_test but lacks x_test"),
-        ({"y_train": None}, "holds x_train but lacks y_train"),
+        ({"x_test": None, "x_test__a": np.zeros((8, 3)), "y_test": None}, "holds y_train but lacks y_test"),
+        ({"x_test": np.zeros(()), "y_test": np.zeros(1, int)}, "the test split is empty"),
+        ({"x_train": None}, "holds y_train but lacks x_train"),
+        ({"y_train": None}, "holds y_test but lacks y_train"),
+        ({"y_train": None, "y_train__a": np.zeros(20)}, "holds y_train/a but lacks y_test/a"),
+        ({"y_train": None, "y_test": None, "labels": np.array(["a"])}, "labels of y without such targets"),
+        ({"labels__a": np.array(["a", "b"])}, "labels of a without such targets"),
         ({"y_test": np.arange(7)}, "has shape"),
         ({"y_test": np.linspace(0, 1, 8)}, "one whole-number class index a sample"),
         ({"y_train": np.array(["a"] * 20)}, "or floats"),
         ({"y_train": np.arange(60).reshape(20, 3)}, "or floats"),
-        ({"y_train": np.eye(20), "y_test": np.eye(20)[:8]}, r"argmax\(1\)"),
-        ({"y_train": np.ones((20, 2), int)}, "multi-label cannot be learnt yet"),
+        ({"y_train": np.eye(20), "y_test": np.eye(20)[:8]}, r"0 and 1 as floats: .* \(y.argmax\(1\)\)"),
+        ({"y_train": np.ones((20, 2), int)}, "y_test is int64 .8,., 0 to 3: give a row of 0 and 1 a sample"),
+        ({"y_train": np.ones((20, 2), int), "y_test": np.ones((8, 3), bool)}, "y has rows of shape .2,."),
+        ({"y_train": np.zeros((20, 2, 2), int)}, "or floats"),
         ({"y_test": -np.ones(8, int)}, "number them from 0"),
         ({"y_train": np.arange(20) * 10_000}, "number them from 0, at most 100,000"),
         ({"y_test": np.full(8, np.inf), "y_train": np.zeros(20) + 0.5}, "holds NaN or Inf in 8 of 8"),
-        ({"y_test": np.full(8, 1e300), "y_train": np.zeros(20) + 0.5}, "y holds NaN or Inf"),
+        ({"y_test": np.full(8, 1e300), "y_train": np.zeros(20) + 0.5}, "y holds NaN or Inf in 8"),
         ({"x_test": np.zeros((0, 12, 12), np.uint8), "y_test": np.zeros(0, int)}, "empty"),
         ({"x_test": np.full((8, 12), np.nan), "x_train": np.zeros((20, 12))}, "NaN or Inf in 8 of 8"),
         ({"x_test": np.full((8, 12), "a"), "x_train": np.full((20, 12), "a")}, "no numbers"),
         ({"x_test": np.zeros((8, 10, 10), np.uint8)}, "give both the same"),
         ({"x_test": np.zeros((8, 12, 12), np.float32)}, "give both the same"),
         ({"x_train__a": np.zeros((20, 2))}, "x_train and x_train/…"),
-        ({"x_train": None, "x_train__a": np.zeros((20, 2))}, "a is float64 .2,. in the training split"),
-        ({"y_train__a": np.zeros(20)}, "several outputs cannot be learnt yet"),
+        ({"x_train": None, "x_train__a": np.zeros((20, 2))}, "x is missing in the training split"),
+        ({"y_train__a": np.zeros(20)}, "holds y_train and y_train/…: name every one, or give only one"),
         ({"labels": np.array(["a", "b"])}, "2 different labels for 4 classes"),
         ({"labels": np.array(["a", "b", "c", "c"])}, "3 different labels for 4 classes"),
         ({"labels": np.arange(4)}, "give one text a class"),

@@ -93,6 +93,28 @@ def test_bad_input_is_one_line_with_the_mend(keraport, tmp_path, arguments, mess
     assert list(tmp_path.iterdir()) == []
 
 
+CHECKING = {
+    "unlabelled data": {},
+    "multi-label data": {"y": np.stack([np.arange(40) % 2, np.arange(40) % 3 == 0], axis=1)},
+    "several outputs (a, b)": {"y/a": np.arange(40) % 2, "y/b": np.linspace(0, 1, 40)},
+    "targets of shape (2, 3)": {"y": np.linspace(0, 1, 240).reshape(40, 2, 3)},
+}
+
+
+@pytest.mark.parametrize("what", CHECKING)
+def test_what_serves_to_check_a_model_is_not_trained_on(keraport, tmp_path, what):
+    arrays = {}
+    for split in ("train", "test"):
+        arrays[f"x_{split}"] = np.random.default_rng(0).integers(0, 256, (40, 12, 12)).astype(np.uint8)
+        arrays |= {key.replace("y", f"y_{split}"): array for key, array in CHECKING[what].items()}
+    np.savez(tmp_path / "data.npz", **arrays)
+    result = keraport("train", "--data", "data.npz", cwd=tmp_path)
+    assert result.returncode == 2
+    (error,) = (line for line in result.stderr.splitlines() if not line.startswith("warning: "))
+    assert f"{what} serve to check a model, not to train one: give y_train and y_test" in error
+    assert [path.name for path in tmp_path.iterdir()] == ["data.npz"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_keeps_the_best_and_marks_the_run(interruptible, tiny, tmp_path, number):
     process = interruptible("train", "--data", tiny, "--epochs", 5000, "--out", tmp_path / "run")
