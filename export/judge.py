@@ -6,7 +6,7 @@ from pathlib import Path
 from export.errors import first_line
 from export.formats import FORMATS, Format
 from export.manifest import Artifact, Binding, content_bytes, content_sha256
-from export.parity import compare
+from export.parity import TargetKind, Targets, compare
 from export.reference import Reference
 from export.runners import open_runner
 from export.sessions import SessionSettings
@@ -62,17 +62,20 @@ def _compare(
     margin_points: float | None,
 ) -> Comparison:
     tier = FORMATS[kind].tier
+    targets = {}
+    if reference.labels is not None:
+        targets[""] = Targets(kind=TargetKind.CLASS, values=reference.labels)
     with open_runner(path, kind, settings) as runner:
         answer = runner.run(reference.feed)
         comparison = compare(
-            reference.answer, answer, labels=reference.labels, tier=tier, margin_points=margin_points
+            reference.answer, answer, targets=targets, tier=tier, margin_points=margin_points
         )
         if comparison.verdict is Verdict.FAIL or not FORMATS[kind].dynamic_batch:
             return comparison
         for size in PROBES:
             probe = runner.run({name: array[:size] for name, array in reference.feed.items()})
             rows = {name: array[:size] for name, array in reference.answer.items()}
-            result = compare(rows, probe, labels=None, tier=tier)
+            result = compare(rows, probe, targets={}, tier=tier)
             if result.verdict is Verdict.FAIL:
                 reason = f"in a batch of {size}: {result.reason}"
                 return replace(comparison, verdict=Verdict.FAIL, reason=reason)
