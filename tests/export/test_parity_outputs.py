@@ -93,6 +93,8 @@ def test_texts_are_equal_or_not():
     assert decide(words, other, None).verdict is Verdict.PASS  # 1 of 2,000: at most 0.24 %
     objects = words.astype(object)
     assert decide(objects, objects, None).verdict is Verdict.PASS
+    objects[0] = b"one"
+    assert decide(objects, objects, None).verdict is Verdict.PASS
     objects[0] = None
     assert "holds objects" in decide(objects, objects, None).reason
     assert decide(words, words.astype(bytes), None).verdict is Verdict.FAIL
