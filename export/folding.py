@@ -47,10 +47,10 @@ class _NotFoldableError(Exception):
 
 
 def fold_preprocessing(graph: TFLiteGraph) -> None:
-    """Fold what scales and shifts an input into the convolutions and dense layers behind it, where that is exact.
+    """Fold what scales and shifts an input into the convolutions and dense layers behind it, where exact.
 
-    Zero padding is what forbids it for an offset: zeros are added after the scaling. Where anything forbids it, the
-    input is left as it is.
+    Zero padding is what forbids it for an offset: zeros are added after the scaling. Where anything forbids
+    it, the input is left as it is.
     """
     for tensor in graph.inputs().values():
         if graph.dtype(tensor) != "FLOAT32":
@@ -144,7 +144,7 @@ def _per_feature(values: Floats) -> Floats:
 
 
 def _pads(graph: TFLiteGraph, operator: "schema.OperatorT") -> bool:
-    """Whether zeros are added around the picture: always, unless told otherwise or the kernel is one pixel."""
+    """Whether zeros are added around the picture."""
     same = operator.builtinOptions.padding == graph.schema.Padding.SAME
     return bool(same and graph.shape(operator.inputs[1])[1:3] != (1, 1))
 

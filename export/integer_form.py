@@ -1,7 +1,8 @@
 """A float graph made ready for integers: the same function, in operators that have an integer form.
 
-An input of whole numbers that the model turns into floats becomes a float input which takes the same numbers; the
-quantizer then gives raw pixels the scale 1, so that int8 is pixel - 128 and no operator stands in front.
+An input of whole numbers that the model turns into floats becomes a float input which takes the same
+numbers; the quantizer then gives raw pixels the scale 1, so that int8 is pixel - 128 and no operator stands
+in front.
 """
 
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from export.tflite_graph import TFLiteGraph
 if TYPE_CHECKING:
     from ai_edge_litert import schema_py_generated as schema
 
+MOVES = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE")  # operators that change no value
 WHOLE = ("UINT8", "INT8", "INT16", "INT32", "INT64")
 
 
@@ -95,10 +97,19 @@ def _float_casts(graph: TFLiteGraph, tensor: int) -> "list[schema.OperatorT]":
     floats = all(
         graph.kind(reader) == "CAST"
         and graph.dtype(reader.outputs[0]) == "FLOAT32"
-        and not any(graph.kind(next_) == "CAST" for next_ in graph.consumers(reader.outputs[0]))
+        and not _whole_again(graph, reader.outputs[0])
         for reader in readers
     )
     return readers if floats else []
+
+
+def _whole_again(graph: TFLiteGraph, tensor: int) -> bool:
+    """Whether floats are but a stage on the way to whole numbers, such as indices, that must stay exact."""
+    readers = graph.consumers(tensor)
+    moved = [reader.outputs[0] for reader in readers if graph.kind(reader) in MOVES]
+    return any(graph.kind(reader) == "CAST" for reader in readers) or any(
+        _whole_again(graph, output) for output in moved
+    )
 
 
 def _multiply_instead(graph: TFLiteGraph) -> None:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 NUMBER = re.compile(r"_\d+$")  # Keras opens a scope a layer, and TensorFlow numbers each
 
+MOST_LISTED = 8
+
 
 def layer_names(model: "keras.Model") -> frozenset[str]:
     """The names of all layers, those inside others too."""
@@ -42,5 +44,5 @@ def check_layers(kept: Iterable[str], known: frozenset[str]) -> None:
     """
     for name in kept:
         if name not in known:
-            near = difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.3) or sorted(known)[:3]
-            raise ConversionError(f"no layer {name!r} to keep in floats: did you mean {' or '.join(near)}?")
+            near = difflib.get_close_matches(name, sorted(known)) or sorted(known)[:MOST_LISTED]
+            raise ConversionError(f"no layer {name!r} to keep in floats: the model has {', '.join(near)}")

@@ -10,7 +10,12 @@ from export.errors import ConversionError
 from export.formats import Format
 from export.quantizers import QuantizeOrder
 from export.runner import Feed
-from export.tflite_convert import convert_saved_model, run_converter
+from export.tflite_convert import (
+    OperatorError,
+    UnquantizedError,
+    convert_saved_model,
+    run_converter,
+)
 from export.tflite_graph import TFLiteGraph
 from export.unquantize import keep_floats
 
@@ -38,7 +43,7 @@ def quantize_with_tensorflow(order: QuantizeOrder) -> bytes:
 
 
 def _splits(content: bytes) -> bool:
-    """Whether an operator has several outputs, for which the newer quantizer's result depends on addresses."""
+    """Whether operators have several outputs: with such, the newer quantizer's bytes depend on addresses."""
     return any(len(operator.outputs) > 1 for operator in TFLiteGraph(content).main.operators)
 
 
@@ -51,7 +56,7 @@ def _newer(order: QuantizeOrder) -> bytes:
     assert order.calibration is not None  # noqa: S101  (the caller has checked)
     calibration = order.calibration
     calibrator = run_converter(lambda: Calibrator(order.content))
-    graph = TFLiteGraph(run_converter(lambda: calibrator.calibrate(lambda: _samples(calibration))))
+    graph = TFLiteGraph(run_converter(lambda: calibrator.calibrate(lambda: samples(calibration))))
     for name, tensor in graph.inputs().items():
         if name in order.pixels:
             ranges = graph.main.tensors[tensor].quantization
@@ -98,22 +103,30 @@ def _older(order: QuantizeOrder, activations: str) -> bytes:
     calibrator = run_converter(lambda: Calibrator(order.content))
     dtype = getattr(tf, activations)
     bias = tf.int64 if activations == "int16" else tf.int32
-    content: bytes = run_converter(
-        lambda: calibrator.calibrate_and_quantize(
-            lambda: _samples(calibration), dtype, dtype, False, activations_type=dtype, bias_type=bias
+    try:
+        content: bytes = run_converter(
+            lambda: calibrator.calibrate_and_quantize(
+                lambda: samples(calibration), dtype, dtype, False, activations_type=dtype, bias_type=bias
+            )
         )
-    )
+    except UnquantizedError as error:
+        graph = TFLiteGraph(order.content)
+        operator = next((one for one in graph.main.operators if graph.kind(one) in error.kinds), None)
+        if operator is None:
+            raise
+        reason = f"has no form in {order.target}'s integers ({graph.kind(operator)}): leave this format out"
+        raise OperatorError(graph.tensor_names(operator), reason) from error
     return content
 
 
 def _with_extreme(values: NDArray[Any], top: float) -> NDArray[Any]:
-    """The samples with one value changed to the largest, as this quantizer takes ranges from samples alone."""
+    """The samples with one value set to the largest: this quantizer takes ranges from samples alone."""
     changed = np.array(values, np.float32)
     changed.reshape(-1)[-1] = top
     return changed
 
 
-def _samples(calibration: Feed) -> Iterator[dict[str, NDArray[Any]]]:
+def samples(calibration: Feed) -> Iterator[dict[str, NDArray[Any]]]:
     """Samples one at a time."""
     for index in range(len(next(iter(calibration.values())))):
         yield {name: array[index : index + 1] for name, array in calibration.items()}

@@ -17,6 +17,7 @@ OPERATOR = re.compile(
 SCOPES = re.compile(r'"([^"@:]*/[^"@:]*)@')
 HALF = re.compile(r"tensor<[^>]*xf16>")
 UNQUANTIZED = re.compile(r"not yet supported for op: '(\w+)'")
+INPUT = re.compile(r"serving_default_(.+):0")
 NO_RANGE = re.compile(r"Empty min/max for tensor (\S+)")
 
 
@@ -24,14 +25,26 @@ class OperatorError(ConversionError):
     """An operator that TFLite, or a precision of it, does not have.
 
     Attributes:
-        scopes: the name of the operator in the traced graph.
+        names: of the operator in the traced graph, and of its constants.
         reason: what is wrong with it.
     """
 
-    def __init__(self, scopes: str, reason: str) -> None:
-        super().__init__(f"{scopes or 'the model'} {reason}")
-        self.scopes = scopes
+    def __init__(self, names: list[str], reason: str) -> None:
+        super().__init__(f"the operator {names[0] if names else '?'} {reason}")
+        self.names = names
         self.reason = reason
+
+
+class UnquantizedError(ConversionError):
+    """Kinds of operators that TensorFlow's older quantizer does not know.
+
+    Attributes:
+        kinds: by their names in the schema.
+    """
+
+    def __init__(self, kinds: list[str]) -> None:
+        super().__init__(f"{', '.join(kinds)} has no form in these integers: leave this format out")
+        self.kinds = kinds
 
 
 def convert_saved_model(saved_model: Path, *, optimize: bool = False, half: bool = False) -> bytes:
@@ -77,21 +90,18 @@ def run_converter(step: Callable[[], R]) -> R:
 
 def _refusal(text: str, line: str) -> ConversionError:
     if found := OPERATOR.search(text):
-        scopes = SCOPES.findall(found["place"])
         computation = next((one for one in text.splitlines() if "current operation" in one), "")
         reason = (
             "computes in float16, which TFLite does not: give it the dtype policy float32"
             if HALF.search(computation)
-            else f"needs tf.{found['operator']}, which TFLite has not: use other operators, or leave this format out"
+            else f"needs tf.{found['operator']}, which TFLite has not: build it of other operators"
         )
-        return OperatorError(scopes[0] if scopes else "", reason)
-    if operators := UNQUANTIZED.findall(text):
-        return ConversionError(
-            f"{', '.join(dict.fromkeys(operators))} has no form in these integers: leave this format out"
-        )
+        return OperatorError(SCOPES.findall(found["place"]), reason)
+    if kinds := UNQUANTIZED.findall(text):
+        return UnquantizedError(list(dict.fromkeys(kinds)))
     if found := NO_RANGE.search(text):
-        return ConversionError(
-            f"the tensor {found[1]} holds whole numbers, which TensorFlow's older quantizer does not take: "
-            "leave this format out"
-        )
+        reason = "takes whole numbers, which this quantizer knows no range of: leave this format out"
+        if entry := INPUT.fullmatch(found[1]):
+            return ConversionError(f"input {entry[1]} {reason}")
+        return OperatorError([found[1]], reason)
     return ConversionError(f"the TFLite converter refuses this model ({line}): leave this format out")

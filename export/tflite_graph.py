@@ -142,7 +142,8 @@ class TFLiteGraph:
 
         Args:
             kind: its name in the schema.
-            inputs, outputs: its tensors.
+            inputs: its tensors to read.
+            outputs: those to write.
             options: the name of the schema's class of its options, all at their defaults.
         """
         number = getattr(self.schema.BuiltinOperator, kind)

@@ -46,8 +46,8 @@ def read_metadata(path: Path) -> dict[str, Any]:
     """What a TFLite file says of itself.
 
     Returns:
-        `labels`, one text a class, or `labels_left_out`, their number; `inputs`, text by input name; nothing of a file
-        that another tool made.
+        `labels`, one text a class, or `labels_left_out`, their number; `inputs`, text by input name; nothing
+        of a file that another tool made.
 
     Raises:
         ManifestError: it is no TFLite file.

@@ -5,14 +5,13 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from export.errors import ConversionError, ManifestError, first_line
 from export.formats import FORMATS, Format
-from export.integer_form import InputKind, input_kinds, integer_form
+from export.integer_form import input_kinds, integer_form
 from export.layer_names import check_layers, layer_names, layers_of
 from export.quantizers import DEFAULT, QuantizeOrder, find_quantizer
 from export.runner import Feed
@@ -54,9 +53,9 @@ class TFLiteOptions:
 def export_tflite(model: "keras.Model", path: Path, target: Format, options: TFLiteOptions) -> Path:
     """Write one TFLite file, which LiteRT has run once.
 
-    The file's batch is 1. Formats in integers leave out `probabilities` beside `logits`, as int8 probabilities have a
-    fixed step of 1/256; every other output is kept. A raw pixel becomes pixel - 128 in the int8 file, itself in the
-    uint8 file, and pixel * 128 in the int16x8 file.
+    The file's batch is 1. Formats in integers leave out `probabilities` beside `logits`, as int8
+    probabilities have a fixed step of 1/256; every other output is kept. A raw pixel becomes pixel - 128 in
+    the int8 file, itself in the uint8 file, and pixel * 128 in the int16x8 file.
 
     Args:
         model: the trained model; it is left unchanged.
@@ -83,7 +82,7 @@ def export_tflite(model: "keras.Model", path: Path, target: Format, options: TFL
                 else _quantize(float_file, saved_model, target, options, known)
             )
         except OperatorError as error:
-            layer = next(iter(layers_of([error.scopes], known)[-1:]), None)
+            layer = _layer(error.names, known)
             raise ConversionError(f"layer {layer} {error.reason}" if layer else str(error)) from error
     if integer and not options.keep_float:
         _require_integers(content, target, known)
@@ -93,7 +92,7 @@ def export_tflite(model: "keras.Model", path: Path, target: Format, options: TFL
 
 
 def _save_fixed(model: "keras.Model", path: Path, options: TFLiteOptions, *, integer: bool) -> None:
-    """The model as a SavedModel of one shape; for integers, without loops and without what they would spoil."""
+    """The model as a SavedModel of one shape; for integers, without loops and what they would spoil."""
     flat = integer or bool(options.keep_float)  # inside a loop, single layers are not told apart
     spoilt = integer and {LOGITS, PROBABILITIES} <= set(output_names(model))
     with unrolled(model, options.sample_shapes) if flat else contextlib.nullcontext():
@@ -133,10 +132,18 @@ def _keeper(kept: frozenset[str], known: frozenset[str]) -> Callable[[list[str]]
     """Whether an operator, by the names of its tensors, belongs to layers that stay in floats."""
 
     def keeps(names: list[str]) -> bool:
-        layers = next((found for name in names if (found := layers_of([name], known))), [])
-        return not kept.isdisjoint(layers)
+        return not kept.isdisjoint(_layers(names, known))
 
     return keeps
+
+
+def _layers(names: list[str], known: frozenset[str]) -> list[str]:
+    """The layers of an operator, outermost first, by the first of its tensors' names that says so."""
+    return next((found for name in names if (found := layers_of([name], known))), [])
+
+
+def _layer(names: list[str], known: frozenset[str]) -> str | None:
+    return next(iter(_layers(names, known)[-1:]), None)
 
 
 def _require_integers(content: bytes, target: Format, known: frozenset[str]) -> None:
@@ -153,7 +160,7 @@ def _require_integers(content: bytes, target: Format, known: frozenset[str]) -> 
         ):
             continue
         names = graph.tensor_names(operator)
-        layer = next((found[-1] for name in names if (found := layers_of([name], known))), None)
+        layer = _layer(names, known)
         where = f"layer {layer}" if layer else f"the operator {names[0]}"
         mend = f"add --keep-float {layer}, or leave this format out" if layer else "leave this format out"
         raise ConversionError(
@@ -166,8 +173,7 @@ def _run_once(path: Path, *, reference_kernels: bool) -> None:
     try:
         interpreter = open_interpreter(path, reference_kernels=reference_kernels)
         for detail in interpreter.get_input_details():
-            zeros: NDArray[Any] = np.zeros(detail["shape"], detail["dtype"])
-            interpreter.set_tensor(detail["index"], zeros)
+            interpreter.set_tensor(detail["index"], np.zeros(detail["shape"], detail["dtype"]))
         interpreter.invoke()
     except (ManifestError, RuntimeError, ValueError) as error:
         path.unlink()
