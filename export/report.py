@@ -34,9 +34,10 @@ def write_report(manifest: Manifest, folder: Path) -> None:
 def cells(artifact: Artifact) -> tuple[str, ...]:
     """One artifact as texts in the order of `COLUMNS`; a dash where nothing was measured."""
     comparison = artifact.comparison
-    change = comparison.accuracy if comparison else None
+    deciding = comparison.deciding if comparison else None
+    change = deciding.accuracy if deciding else None
     delta = comparison.max_abs_delta if comparison else None
-    agreement = comparison.agreement if comparison else None
+    agreement = deciding.agreement if deciding else None
     return (
         artifact.format,
         f"{artifact.bytes:,}" if artifact.bytes else "-",

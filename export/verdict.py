@@ -1,10 +1,37 @@
-"""What parity concludes about one artifact, and the numbers behind it."""
+"""What parity concludes about one artifact, with the numbers behind it: plain values, written as JSON."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from export.formats import Tier
+from export.measures import (
+    AccuracyChange,
+    CalibrationShift,
+    ClassChange,
+    Disagreement,
+    ErrorChange,
+    Flip,
+    Histogram,
+    MetricShift,
+)
+
+__all__ = [
+    "AccuracyChange",
+    "CalibrationShift",
+    "ClassChange",
+    "Comparison",
+    "Disagreement",
+    "ErrorChange",
+    "Flip",
+    "Histogram",
+    "MetricShift",
+    "OutputComparison",
+    "OutputKind",
+    "TargetKind",
+    "Verdict",
+    "worst",
+]
 
 
 class Verdict(StrEnum):
@@ -27,50 +54,72 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
     return min(verdicts, key=order.index, default=Verdict.FAIL)
 
 
+class TargetKind(StrEnum):
+    """What the data say about a sample."""
+
+    CLASS = "class"
+    MULTI_LABEL = "multi_label"
+    VALUES = "values"
+
+
+class OutputKind(StrEnum):
+    """What an output's numbers are: scores of classes, their probabilities, values, or the answer itself."""
+
+    LOGITS = "logits"
+    PROBABILITIES = "probabilities"
+    VALUES = "values"
+    LABELS = "labels"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OutputDelta:
-    """How far one output of the candidate lies from the reference's.
+class OutputComparison:
+    """One output of the candidate against the reference's.
 
     Attributes:
         output: its name.
-        max_abs: largest |Δ| over all samples and elements.
+        kind: what its numbers are.
+        targets: what the data say about it; None if nothing.
+        verdict: what follows for this output.
+        reason: one line that says why.
+        max_abs: largest |Δ| over all samples and elements; for labels 1 where they differ.
         mean_abs: mean |Δ|.
         p999_abs: 99.9th percentile of |Δ|.
         tolerance: the largest |Δ| that the tier allows; None where the tier sets none.
+        histogram: of |Δ|.
+        agreement: share of samples with the reference's answer, 0 to 1; None for values.
+        disagreement: the rest, with bounds; None for values.
+        flip_count: samples with another answer.
+        flips: the first hundred.
+        slope: least-squares slope of candidate on reference; None without logits, or if those are constant.
+        kl_mean: mean over samples of KL(reference || candidate), in nats; None without class scores.
+        kl_max: the largest of them.
+        accuracy: where classes or labels are known.
+        per_class: classes whose answers changed, at most a hundred, those with the smallest p.
+        calibration: where classes are known and scores given.
+        error: for values.
     """
 
     output: str
+    kind: OutputKind
+    targets: TargetKind | None = None
+    verdict: Verdict = Verdict.FAIL
+    reason: str = ""
     max_abs: float
     mean_abs: float
     p999_abs: float
     tolerance: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccuracyChange:
-    """The paired comparison of two classifiers on the same labelled samples.
-
-    Attributes:
-        reference: accuracy of the reference, 0 to 1.
-        candidate: accuracy of the candidate, 0 to 1.
-        worse: samples that the reference gets right and the candidate wrong.
-        better: the reverse.
-        drop_points: reference minus candidate, in percentage points.
-        drop_lower_points: one-sided 95 % Tango bound below.
-        drop_upper_points: one-sided 95 % Tango bound above.
-        margin_points: the drop that the tier allows; None where its tolerances on |Δ| decide alone.
-        mcnemar_p: two-sided exact p of McNemar's test, for information.
-    """
-
-    reference: float
-    candidate: float
-    worse: int
-    better: int
-    drop_points: float
-    drop_lower_points: float
-    drop_upper_points: float
-    margin_points: float | None
-    mcnemar_p: float
+    histogram: Histogram
+    agreement: float | None = None
+    disagreement: Disagreement | None = None
+    flip_count: int = 0
+    flips: tuple[Flip, ...] = ()
+    slope: float | None = None
+    kl_mean: float | None = None
+    kl_max: float | None = None
+    accuracy: AccuracyChange | None = None
+    per_class: tuple[ClassChange, ...] = ()
+    calibration: CalibrationShift | None = None
+    error: ErrorChange | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,28 +127,31 @@ class Comparison:
     """A candidate against the reference on the same samples.
 
     Attributes:
-        verdict: what follows.
+        verdict: what follows: the worst of the outputs' verdicts.
         reason: one line that says why.
         tier: the tolerances applied.
         samples: how many were compared.
-        agreement: share of samples with the same top-1 class, 0 to 1; None for outputs without classes.
-        flips: indices of the samples whose top-1 class differs, the first hundred.
-        deltas: one entry an output.
-        accuracy: where labels exist.
-        slope: least-squares slope of candidate on reference logits; None without logits.
+        outputs: one entry an output; none if the answers cannot be compared at all.
     """
 
     verdict: Verdict
     reason: str
     tier: Tier
     samples: int
-    agreement: float | None = None
-    flips: tuple[int, ...] = ()
-    deltas: tuple[OutputDelta, ...] = ()
-    accuracy: AccuracyChange | None = None
-    slope: float | None = None
+    outputs: tuple[OutputComparison, ...] = ()
+
+    @property
+    def deciding(self) -> OutputComparison | None:
+        """The output with the worst verdict; of equals, one with targets, then logits, then the first."""
+        if not self.outputs:
+            return None
+        decision = worst(output.verdict for output in self.outputs)
+        return min(
+            (output for output in self.outputs if output.verdict is decision),
+            key=lambda output: (output.targets is None, output.kind is not OutputKind.LOGITS),
+        )
 
     @property
     def max_abs_delta(self) -> float | None:
         """Largest |Δ| over all outputs."""
-        return max((delta.max_abs for delta in self.deltas), default=None)
+        return max((output.max_abs for output in self.outputs), default=None)
