@@ -1,6 +1,6 @@
 """The table of artifacts on a terminal: whole numbers always, fewer columns where it is narrow."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -21,8 +21,9 @@ from export.report_numbers import (
     bytes_text,
     delta_text,
     heads,
+    max_delta,
     one_text,
-    outputs_of,
+    pairs_of,
     score_name,
     score_text,
     shortened,
@@ -37,7 +38,8 @@ COLOURS = {
     Verdict.INCONCLUSIVE: "yellow",
 }
 GAP = 2  # between columns
-WHY_WIDTH = 30  # below, reasons stand under the table
+WHY_WIDTH = 40  # below, reasons stand under the table
+WHY = "why"
 TEXTS = ("artifact", "output", "verdict")
 # What a narrow terminal goes without, the first one first; the verdict's own numbers stay.
 DISPENSABLE = ("agreement", f"{LARGE} → ms", "max |Δ|", "1 → ms", "bytes", "output")
@@ -58,26 +60,29 @@ class _Column:
 
 def print_table(console: Console, artifacts: Sequence[Artifact]) -> None:
     """Print one row an artifact, or, of several outputs with verdicts of their own, one an output."""
-    columns = _fit(_columns(artifacts), console.width)
+    *columns, reasons = _columns(artifacts) or [_Column(WHY, [])]
+    columns = _fit(columns, console.width)
     room = console.width - _needed(columns) - GAP
-    reasons = [printable(artifact.reason) for artifact in _rows_of(artifacts)]
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, GAP, 0, 0))
     for column in columns:
-        justify = "left" if column.name in TEXTS else "right"
-        table.add_column(column.name, justify=justify, vertical="top", min_width=column.width)
+        left = column.name in TEXTS
+        table.add_column(column.name, justify="left" if left else "right", width=column.width, no_wrap=left)
     if room >= WHY_WIDTH:
-        table.add_column("why")
-    verdicts = [artifact.verdict for artifact in _rows_of(artifacts)]
-    rows = zip(zip(*(column.cells for column in columns), strict=True), verdicts, reasons, strict=True)
-    for cells, verdict, reason in rows:
-        texts = [Text(cell, COLOURS[verdict] if cell == verdict else "", no_wrap=True) for cell in cells]
-        first = bool(cells[0])
-        table.add_row(*texts, *([Text(reason if first else "")] if room >= WHY_WIDTH else []))
+        columns = [*columns, reasons]
+        table.add_column(WHY)
+    for texts in zip(*(column.cells for column in columns), strict=True):
+        table.add_row(*(_text(column, text) for column, text in zip(columns, texts, strict=True)))
     console.print(table)
     if room < WHY_WIDTH:
         _print_reasons(console, artifacts)
-    for line in slower_lines(artifacts):
-        console.print(Text(line))
+    lines = slower_lines(artifacts)
+    console.print(
+        *(Text(line) for line in (["", *lines] if lines else [])), sep="\n", end="\n" if lines else ""
+    )
+
+
+def _text(column: _Column, text: str) -> Text:
+    return Text(text, COLOURS[Verdict(text)] if column.name == "verdict" and text else "")
 
 
 def _print_reasons(console: Console, artifacts: Sequence[Artifact]) -> None:
@@ -90,47 +95,32 @@ def _print_reasons(console: Console, artifacts: Sequence[Artifact]) -> None:
 def _columns(artifacts: Sequence[Artifact]) -> list[_Column]:
     """All columns that say anything about these artifacts."""
     main = heads(artifacts)
-    pairs = [pair for artifact in artifacts for pair in _outputs(artifact, main)]
+    pairs = [pair for artifact in artifacts for pair in pairs_of(artifact, main)]
     shown = [output for _, output in pairs if output is not None]
     firsts = [index == 0 or pairs[index - 1][0] is not pair[0] for index, pair in enumerate(pairs)]
 
-    def once(texts: Sequence[str]) -> list[str]:
-        return [text if first else "" for text, first in zip(texts, firsts, strict=True)]
+    def once(text: Callable[[Artifact], str]) -> list[str]:
+        return [text(artifact) if first else "" for (artifact, _), first in zip(pairs, firsts, strict=True)]
 
-    bounds = [at_most_text(bound_of(output)) if output else NOTHING for _, output in pairs]
+    bounds = [at_most_text(bound_of(output) if output else None) for _, output in pairs]
     columns = [
-        _Column("artifact", once([artifact.format.value for artifact, _ in pairs])),
-        _Column(
-            "output", [shortened(printable(output.output), 20) if output else NOTHING for _, output in pairs]
-        ),
-        _Column("bytes", once([bytes_text(artifact) for artifact, _ in pairs])),
+        _Column("artifact", once(lambda artifact: artifact.format.value)),
+        _Column("output", [_output_text(output) for _, output in pairs] if len(main) > 1 else []),
+        _Column("bytes", once(bytes_text)),
         _Column(score_name(shown), [score_text(output) for _, output in pairs]),
         _Column("agreement", [agreement_text(output) for _, output in pairs]),
-        _Column("max |Δ|", [delta_text(_max_delta(artifact, output, main)) for artifact, output in pairs]),
+        _Column("max |Δ|", [delta_text(max_delta(artifact, output, main)) for artifact, output in pairs]),
         _Column(f"{bound_name(shown)} at most", bounds),
-        _Column("1 → ms", once([one_text(artifact) for artifact, _ in pairs])),
-        _Column(f"{LARGE} → ms", once([batch_text(artifact) for artifact, _ in pairs])),
-        _Column("verdict", once([artifact.verdict.value for artifact, _ in pairs])),
+        _Column("1 → ms", once(one_text)),
+        _Column(f"{LARGE} → ms", once(batch_text)),
+        _Column("verdict", once(lambda artifact: artifact.verdict.value)),
+        _Column(WHY, once(lambda artifact: printable(artifact.reason))),
     ]
-    if len(main) < 2:  # noqa: PLR2004  (nothing to tell apart)
-        columns = [column for column in columns if column.name != "output"]
     return [column for column in columns if any(text not in ("", NOTHING) for text in column.cells)]
 
 
-def _outputs(artifact: Artifact, main: Sequence[str]) -> list[tuple[Artifact, OutputComparison | None]]:
-    found = [output for name in main if (output := outputs_of(artifact).get(name))]
-    return [(artifact, output) for output in found] or [(artifact, None)]
-
-
-def _rows_of(artifacts: Sequence[Artifact]) -> list[Artifact]:
-    main = heads(artifacts)
-    return [artifact for each in artifacts for artifact, _ in _outputs(each, main)]
-
-
-def _max_delta(artifact: Artifact, output: OutputComparison | None, main: Sequence[str]) -> float | None:
-    if len(main) > 1 and output is not None:
-        return output.max_abs
-    return artifact.comparison.max_abs_delta if artifact.comparison else None
+def _output_text(output: OutputComparison | None) -> str:
+    return shortened(printable(output.output), 20) if output else NOTHING
 
 
 def _fit(columns: list[_Column], width: int) -> list[_Column]:
@@ -142,4 +132,4 @@ def _fit(columns: list[_Column], width: int) -> list[_Column]:
 
 
 def _needed(columns: Sequence[_Column]) -> int:
-    return sum(column.width + GAP for column in columns)
+    return sum(column.width + GAP for column in columns) - GAP

@@ -85,8 +85,13 @@ def calibration_table(found: Measured) -> Markup | None:
 
 
 def _shift(shift: MetricShift) -> Markup:
-    texts = [f"{value:+.5f}".replace("-", "\N{MINUS SIGN}") for value in (shift.shift, *shift.interval)]
+    texts = [_signed(value) for value in (shift.shift, *shift.interval)]
     return tag("td", texts[0], tag("small", f" [{texts[1]}, {texts[2]}]"), class_="num")
+
+
+def _signed(value: float) -> str:
+    text = f"{value:+.5f}".replace("-", "\N{MINUS SIGN}")
+    return text[1:] if float(f"{value:.5f}") == 0 else text
 
 
 def errors_table(found: Measured) -> Markup | None:

@@ -133,12 +133,12 @@ def histogram_panel(
     """
     counts = [histogram.counts[index] for index in bins]
     highest = max([histogram.zero, *counts, 1])
-    left, right, top, ground = 30.0, PANEL_WIDTH - 6, 10.0, PANEL_HEIGHT - 22
+    left, right, top, ground = 42.0, PANEL_WIDTH - 6, 10.0, PANEL_HEIGHT - 22
     width = (right - left) / max(len(bins), 1)
     bars = [
         tag("rect", x=x, y=ground - size, width=wide, height=size, class_="bar")
         for x, wide, count in [
-            (6.0, 12.0, histogram.zero),
+            (2.0, 12.0, histogram.zero),
             *((left + width * index + 0.5, width - 1, count) for index, count in enumerate(counts)),
         ]
         if count
@@ -153,8 +153,8 @@ def histogram_panel(
         "svg",
         tag("title", title),
         *bars,
-        tag("line", x1=4.0, x2=20.0, y1=ground, y2=ground, class_="axis"),
-        tag("text", "0", x=12.0, y=ground + 14, text_anchor="middle", class_="tick"),
+        tag("line", x1=0.0, x2=16.0, y1=ground, y2=ground, class_="axis"),
+        tag("text", "0", x=8.0, y=ground + 14, text_anchor="middle", class_="tick"),
         tag("line", x1=left, x2=right, y1=ground, y2=ground, class_="axis"),
         *_decades(histogram, bins, place, ground),
         None if not tolerance else _tolerance(place(math.log10(tolerance)), ground),

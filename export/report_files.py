@@ -46,14 +46,18 @@ def write_copies(report: Report, samples: Feed, *, page: Path | None, junit: Pat
         _replace(junit, render_junit(report))
 
 
-def check_destination(path: Path | None) -> None:
-    """Refuse, before a long job, a place where no file can be written.
+def check_destinations(*paths: Path | None) -> None:
+    """Refuse, before a long job, places where no file can be written.
 
     Raises:
         ReportError: a folder is missing or closed, or something else than a file is there.
     """
-    if path is None:
-        return
+    for path in paths:
+        if path is not None:
+            _check_destination(path)
+
+
+def _check_destination(path: Path) -> None:
     try:
         _refuse_other_kinds(path)
         with tempfile.TemporaryFile(dir=path.resolve().parent):

@@ -89,6 +89,19 @@ def heads(artifacts: Sequence[Artifact]) -> tuple[str, ...]:
     return tuple(chosen)
 
 
+def pairs_of(artifact: Artifact, main: Sequence[str]) -> list[tuple[Artifact, OutputComparison | None]]:
+    """An artifact with each of these outputs that it has; with none if it has none of them."""
+    known = outputs_of(artifact)
+    return [(artifact, known[name]) for name in main if name in known] or [(artifact, None)]
+
+
+def max_delta(artifact: Artifact, output: OutputComparison | None, main: Sequence[str]) -> float | None:
+    """The largest |Δ| of an artifact, or of one output where several are told apart."""
+    if len(main) > 1 and output is not None:
+        return output.max_abs
+    return artifact.comparison.max_abs_delta if artifact.comparison else None
+
+
 def _same_head(logits: OutputComparison, probabilities: OutputComparison) -> bool:
     """Whether two outputs seem to be scores of one head: what the reference does is the same in both."""
     if (logits.kind, probabilities.kind) != (OutputKind.LOGITS, OutputKind.PROBABILITIES):
@@ -131,11 +144,16 @@ def at_most_text(bound: Bound | None) -> str:
     return "any number" if bound.upper is None else f"{number(bound.upper)} {bound.unit}"
 
 
+def margin_text(bound: Bound | None) -> str:
+    """What it may be."""
+    return NOTHING if bound is None or bound.margin is None else f"{bound.margin:g} {bound.unit}"
+
+
 def number(value: float) -> str:
     """A share or a difference with three decimals, a very large one in powers of ten."""
     if abs(value) >= 1e5:  # noqa: PLR2004  (longer than its scientific form)
         return f"{value:.2e}"
-    return f"{value:.3f}" if abs(value) < 1000 else f"{value:,.1f}"  # noqa: PLR2004
+    return f"{value:z.3f}" if abs(value) < 1000 else f"{value:,.1f}"  # noqa: PLR2004
 
 
 def agreement_text(output: OutputComparison | None) -> str:
@@ -150,7 +168,7 @@ def delta_text(value: float | None) -> str:
     """A distance in two digits."""
     if value is None:
         return NOTHING
-    return "0" if value == 0 else f"{value:.1e}"
+    return "0" if value == 0 else f"{value:.2g}" if 1e-3 <= value < 100 else f"{value:.1e}"  # noqa: PLR2004
 
 
 def bytes_text(artifact: Artifact) -> str:

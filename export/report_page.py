@@ -11,7 +11,7 @@ from export.report_flips import flips_section
 from export.report_numbers import heads, shortened
 from export.report_plots import accuracy_plot, changes_plot, histogram_grid
 from export.report_tables import MOST_HEADS, cost_table, outputs_table, unshipped, verdict_chip, verdict_table
-from export.report_words import TITLES, consequence, summary, title
+from export.report_words import conclusion, consequence, published, summary, title
 from export.runner import Feed
 
 STYLE = Path(__file__).with_name("report.css")
@@ -64,7 +64,7 @@ def _header(report: Report) -> Markup:
         tag("h1", shortened(title(report), 200)),
         tag(
             "div",
-            tag("p", tag("strong", TITLES[report.verdict]), " ", verdict_chip(report.verdict)),
+            tag("p", tag("strong", conclusion(report)), " ", verdict_chip(report.verdict)),
             tag("p", summary(report)),
             tag("p", consequence(report)),
             class_=f"banner {report.verdict.value}",
@@ -86,13 +86,13 @@ def _sections(report: Report, samples: Feed) -> Iterator[tuple[str, str, Piece]]
     """Heading, note and content of each section; those without content are left out."""
     artifacts = report.artifacts
     yield "Verdicts", "", verdict_table(report) if artifacts else None
-    yield "Not shipped" if report.version else "What failed", "", unshipped(report)
+    yield "Not shipped" if published(report) else "What failed", "", unshipped(report)
     main = heads(artifacts)
     for head in main[:MOST_HEADS]:
         suffix = f": output {shortened(head)}" if len(main) > 1 else ""
         found = measured(artifacts, head)
         plots = [changes_plot(artifacts, head), accuracy_plot(artifacts, head)]
-        yield f"The change{suffix}", CHANGE_NOTE, join(*plots) or None
+        yield f"Change against the reference{suffix}", CHANGE_NOTE, join(*plots) or None
         yield f"Errors{suffix}", ERROR_NOTE, errors_table(found)
         yield f"Changes by class{suffix}", CLASS_NOTE, classes_table(found, report.labels)
         yield f"Calibration{suffix}", CALIBRATION_NOTE, calibration_table(found)
@@ -104,8 +104,9 @@ def _sections(report: Report, samples: Feed) -> Iterator[tuple[str, str, Piece]]
 
 
 CHANGE_NOTE = (
-    "Squares are what was measured, lines what the samples leave possible, dashed ticks the margins. Pass: the "
-    "line ends before its tick. Fail: it begins behind it. Without a tick, |Δ| decides alone."
+    "Squares are what was measured, lines what the samples leave possible, dashed ticks the margins: to pass, a "
+    "line must end before its tick. Without a tick, |Δ| alone decides. Colours are the artifacts' verdicts, which "
+    "bear on other limits too."
 )
 ERROR_NOTE = "Bounds are one-sided 95 % bootstrap bounds, by sample."
 CLASS_NOTE = (
@@ -118,7 +119,7 @@ CALIBRATION_NOTE = (
 )
 DISTANCE_NOTE = (
     "|candidate \N{MINUS SIGN} reference|, element by element, in powers of ten; exact equals stand apart at the left. "
-    "The dashed line is the tolerance, where the tier sets one."
+    "Each panel is as high as its highest bar. The dashed line is the tolerance, where the tier sets one."
 )
 
 

@@ -161,7 +161,13 @@ def _panel_title(artifact: Artifact, output: OutputComparison) -> str:
 def _panel_text(output: OutputComparison) -> str:
     total = output.histogram.zero + sum(output.histogram.counts)
     zero = output.histogram.zero / max(total, 1)
-    return f"max {delta_text(output.max_abs)} · p99.9 {delta_text(output.p999_abs)} · {zero:.0%} are 0"
+    return f"max {delta_text(output.max_abs)}, {_share_text(zero)} are 0"
+
+
+def _share_text(share: float) -> str:
+    """A share that is 0 % or 100 % only if it is just that."""
+    text = f"{share:.0%}"
+    return "under 1%" if share > 0 and text == "0%" else "over 99%" if share < 1 and text == "100%" else text
 
 
 def _bins(outputs: Sequence[OutputComparison]) -> range:

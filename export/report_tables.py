@@ -1,6 +1,7 @@
 """The report's tables about artifacts: verdicts, sizes and times, and every output's numbers."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from export.formats import FORMATS
 from export.latency import LARGE
@@ -19,8 +20,11 @@ from export.report_numbers import (
     delta_text,
     float_sibling,
     heads,
+    margin_text,
+    max_delta,
     one_text,
     outputs_of,
+    pairs_of,
     score_name,
     score_text,
     shortened,
@@ -33,7 +37,9 @@ MOST_OUTPUTS = 60  # rows of the table of all numbers
 REASON = 400  # characters
 
 
-def table(head: Sequence[Piece], *bodies: Markup, caption: str, left: int = 1) -> Markup:
+def table(
+    head: Sequence[Piece], *bodies: Markup, caption: str, left: int = 1, class_: str | None = None
+) -> Markup:
     """A table whose first columns are texts, the others numbers.
 
     Args:
@@ -41,6 +47,7 @@ def table(head: Sequence[Piece], *bodies: Markup, caption: str, left: int = 1) -
         bodies: its `tbody` elements.
         caption: read out, not seen.
         left: columns of texts.
+        class_: of the table.
     """
     cells = [
         tag("th", name, scope="col", class_=None if index < left else "num")
@@ -48,7 +55,7 @@ def table(head: Sequence[Piece], *bodies: Markup, caption: str, left: int = 1) -
     ]
     return tag(
         "div",
-        tag("table", tag("caption", caption), tag("thead", tag("tr", *cells)), *bodies),
+        tag("table", tag("caption", caption), tag("thead", tag("tr", *cells)), *bodies, class_=class_),
         class_="scroll",
         tabindex="0",
         role="region",
@@ -72,78 +79,93 @@ def verdict_chip(verdict: Verdict) -> Markup:
 
 
 def verdict_table(report: Report) -> Markup:
-    """Every artifact: its verdict, what speaks for it, and why."""
+    """Every artifact: its verdict, what speaks for it, and why; a row more for each further output."""
     main = heads(report.artifacts)[:MOST_HEADS]
-    shown = [output for each in report.artifacts for name in main if (output := outputs_of(each).get(name))]
-    bound = bound_name(shown)
-    head = [
-        "artifact",
-        "verdict",
-        *(["output"] if len(main) > 1 else []),
-        "bytes",
-        f"{score_name(shown)} [95 %]",
-        f"{bound} at most" if shown else "change at most",
-        "margin",
-        "agreement",
-        "max |Δ|",
-        "1 → ms",
-        f"{LARGE} → ms",
-    ]
-    bodies = [_verdict_rows(artifact, main) for artifact in report.artifacts]
-    return table(head, *bodies, caption="Verdicts", left=3 if len(main) > 1 else 2)
+    columns = _columns(report.artifacts, main)
+    bodies = [_verdict_rows(artifact, main, columns) for artifact in report.artifacts]
+    left = 3 if len(main) > 1 else 2
+    head = ["artifact", "verdict", *(column.name for column in columns)]
+    return table(head, *bodies, caption="Verdicts", left=left, class_="grouped")
 
 
-def _verdict_rows(artifact: Artifact, main: Sequence[str]) -> Markup:
-    found = [output for name in main if (output := outputs_of(artifact).get(name))]
-    lines = max(1, len(found))
-    rows = []
-    for index in range(lines):
-        output = found[index] if found else None
-        first = index == 0
-        cells: list[Piece] = [
-            tag("th", artifact.format, scope="rowgroup", rowspan=lines) if first else None,
-            tag("td", verdict_chip(artifact.verdict), rowspan=lines) if first else None,
-        ]
-        if len(main) > 1:
-            cells.append(tag("td", shortened(output.output) if output else NOTHING))
-        cells += _numbers(artifact, output, lines, first=first, single=len(main) < 2)  # noqa: PLR2004  (one head)
-        rows.append(tag("tr", *cells))
-    columns = 9 + (len(main) > 1)
-    why = tag("tr", tag("td"), tag("td", shortened(artifact.reason, REASON), colspan=columns), class_="why")
-    return tag("tbody", *rows, why)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Column:
+    """A column of the verdicts' table.
+
+    Attributes:
+        name: its heading.
+        text: what it says of an artifact and one of its outputs.
+        once: whether it is about the artifact alone.
+        note: something smaller behind it.
+    """
+
+    name: str
+    text: Callable[[Artifact, OutputComparison | None], str]
+    once: bool = False
+    note: Callable[[OutputComparison | None], str] | None = None
 
 
-def _numbers(
-    artifact: Artifact, output: OutputComparison | None, lines: int, *, first: bool, single: bool
-) -> list[Piece]:
-    def once(text: str) -> Markup | None:
-        return tag("td", text, class_="num", rowspan=lines) if first else None
-
-    bound = bound_of(output) if output else None
-    delta = output.max_abs if output else None
-    if single and artifact.comparison:
-        delta = artifact.comparison.max_abs_delta
-    return [
-        once(bytes_text(artifact)),
-        tag("td", score_text(output), _interval_note(output), class_="num"),
-        tag("td", at_most_text(bound), class_="num"),
-        tag(
-            "td",
-            NOTHING if bound is None or bound.margin is None else f"{bound.margin:g} {bound.unit}",
-            class_="num",
+def _columns(artifacts: Sequence[Artifact], main: Sequence[str]) -> list[_Column]:
+    """The columns that say anything about these artifacts."""
+    pairs = [pair for artifact in artifacts for pair in pairs_of(artifact, main)]
+    shown = [output for _, output in pairs if output]
+    interval = " [95 %]" if any(output.accuracy for output in shown) else ""
+    columns = [
+        _Column(name="bytes", text=lambda artifact, _: bytes_text(artifact), once=True),
+        _Column(
+            name=f"{score_name(shown)}{interval}",
+            text=lambda _, output: score_text(output),
+            note=_interval_text,
         ),
-        tag("td", agreement_text(output), class_="num"),
-        tag("td", delta_text(delta), class_="num"),
-        once(one_text(artifact)),
-        once(batch_text(artifact)),
+        _Column(
+            name=f"{bound_name(shown)} at most",
+            text=lambda _, output: at_most_text(bound_of(output) if output else None),
+        ),
+        _Column(name="margin", text=lambda _, output: margin_text(bound_of(output) if output else None)),
+        _Column(name="agreement", text=lambda _, output: agreement_text(output)),
+        _Column(name="max |Δ|", text=lambda artifact, output: delta_text(max_delta(artifact, output, main))),
+        _Column(name="1 → ms", text=lambda artifact, _: one_text(artifact), once=True),
+        _Column(name=f"{LARGE} → ms", text=lambda artifact, _: batch_text(artifact), once=True),
     ]
+    used = [column for column in columns if any(column.text(*pair) != NOTHING for pair in pairs)]
+    output = _Column(name="output", text=lambda _, output: shortened(output.output) if output else NOTHING)
+    return [output, *used] if len(main) > 1 else used
 
 
-def _interval_note(output: OutputComparison | None) -> Markup | None:
+def _verdict_rows(artifact: Artifact, main: Sequence[str], columns: Sequence[_Column]) -> Markup:
+    pairs = pairs_of(artifact, main)
+    rows = []
+    for index, (_, output) in enumerate(pairs):
+        cells = [
+            tag("th", artifact.format, scope="rowgroup", rowspan=len(pairs)),
+            tag("td", verdict_chip(artifact.verdict), rowspan=len(pairs)),
+        ]
+        rows.append(
+            tag(
+                "tr",
+                *(cells if index == 0 else []),
+                *(
+                    tag(
+                        "td",
+                        column.text(artifact, output),
+                        tag("small", column.note(output)) if column.note else None,
+                        class_=None if column.name == "output" else "num",
+                        rowspan=len(pairs) if column.once else None,
+                    )
+                    for column in columns
+                    if index == 0 or not column.once
+                ),
+            )
+        )
+    why = tag("td", shortened(artifact.reason, REASON), colspan=len(columns) + 1)
+    return tag("tbody", *rows, tag("tr", tag("td"), why, class_="why"))
+
+
+def _interval_text(output: OutputComparison | None) -> str:
     if output is None or output.accuracy is None:
-        return None
+        return ""
     low, high = output.accuracy.candidate_interval
-    return tag("small", f" [{100 * low:.2f}, {100 * high:.2f}]")
+    return f" [{100 * low:.2f}, {100 * high:.2f}]"
 
 
 def cost_table(report: Report) -> Markup | None:

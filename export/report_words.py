@@ -23,6 +23,18 @@ def title(report: Report) -> str:
     return f"{report.model} version {report.version}" if report.version else report.model
 
 
+def published(report: Report) -> bool:
+    """Whether this is the report of a version that its export published."""
+    return report.occasion is Occasion.EXPORT and report.version is not None
+
+
+def conclusion(report: Report) -> str:
+    """The verdict on the whole, in a few words."""
+    if report.verdict is Verdict.PASS and any(each.verdict is not Verdict.PASS for each in report.artifacts):
+        return f"{TITLES[Verdict.PASS]} for what is shipped"
+    return TITLES[report.verdict]
+
+
 def summary(report: Report) -> str:
     """How many artifacts came to which verdict, as a sentence."""
     counts = Counter(artifact.verdict for artifact in report.artifacts)
