@@ -149,15 +149,18 @@ def parity(
     found = find_target(target)
     model, dataset = _reference(found, target, reference, data, _trusted(custom, trust))
     with ConsoleListener(make_console(sys.stderr)) as listener:
-        listener.begin(f"running the reference on {len(dataset.test):,} samples")
+        listener.begin(running := f"running the reference on {len(dataset.test):,} samples")
         with checking(model, dataset, time_limit_s=time_limit) as check:
-            artifacts = []
+            listener.end(running)
+            verdicts = []
             for kind, path, settings in found.files:
-                listener.begin(f"running {kind} on {len(dataset.test):,} samples")
-                artifacts.append(check.artifact(kind, path, settings, margin))
-                listener.done(artifacts[-1])
+                listener.begin(what := f"running {kind} on {len(dataset.test):,} samples")
+                verdicts.append(check.artifact(kind, path, settings, margin))
+                listener.end(what)
+                listener.done(verdicts[-1])
             listener.begin("timing")
-            artifacts = check.time(found, artifacts)
+            artifacts = check.time(found, verdicts)
+            listener.end("timing")
             result = check_report(found, target, model, dataset, check, artifacts)
     write_copies(result, dataset.test.inputs, page=report, junit=junit)
     verdict = result.verdict

@@ -213,8 +213,9 @@ def slower_lines(artifacts: Sequence[Artifact]) -> list[str]:
         if mine > other * NOTABLY_SLOWER:
             smaller = "quantized" if FORMATS[artifact.format].tier is Tier.QUANTIZED else "half precision"
             lines.append(
-                f"{artifact.format} is slower than {sibling.format} on this CPU: {milliseconds(mine)} ms "
-                f"against {milliseconds(other)} ms {how} ({smaller} is not always faster: measure on the device)"
+                f"{artifact.format} is slower than {sibling.format} on this CPU: "
+                f"{milliseconds(mine)} ms against {milliseconds(other)} ms {how} "
+                f"({smaller} is not always faster: measure on the device)"
             )
     return lines
 

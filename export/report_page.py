@@ -10,7 +10,8 @@ from export.report_changes import calibration_table, classes_table, errors_table
 from export.report_flips import flips_section
 from export.report_numbers import heads, shortened
 from export.report_plots import accuracy_plot, changes_plot, histogram_grid
-from export.report_tables import MOST_HEADS, cost_table, outputs_table, unshipped, verdict_chip, verdict_table
+from export.report_tables import cost_table, outputs_table, unshipped, verdict_chip
+from export.report_verdicts import MOST_HEADS, verdict_table
 from export.report_words import conclusion, consequence, published, summary, title
 from export.runner import Feed
 
@@ -104,29 +105,29 @@ def _sections(report: Report, samples: Feed) -> Iterator[tuple[str, str, Piece]]
 
 
 CHANGE_NOTE = (
-    "Squares are what was measured, lines what the samples leave possible, dashed ticks the margins: to pass, a "
-    "line must end before its tick. Without a tick, |Δ| alone decides. Colours are the artifacts' verdicts, which "
-    "bear on other limits too."
+    "Squares are what was measured, lines what the samples leave possible, dashed ticks the margins: to "
+    "pass, a line must end before its tick. Without a tick, |Δ| alone decides. Colours are the artifacts' "
+    "verdicts, which bear on other limits too."
 )
 ERROR_NOTE = "Bounds are one-sided 95 % bootstrap bounds, by sample."
 CLASS_NOTE = (
-    "Samples that became wrong (\N{MINUS SIGN}) and right (+), with McNemar's exact p after Holm's correction for "
-    "the number of classes. For information, never a gate; bold below 0.05."
+    "Samples that became wrong (\N{MINUS SIGN}) and right (+), with McNemar's exact p after Holm's "
+    "correction for the number of classes. For information, never a gate; bold below 0.05."
 )
 CALIBRATION_NOTE = (
     "Expected calibration error, mean negative log-likelihood and Brier score, with 95 % paired bootstrap "
     "intervals of their shifts. For information, never a gate."
 )
 DISTANCE_NOTE = (
-    "|candidate \N{MINUS SIGN} reference|, element by element, in powers of ten; exact equals stand apart at the left. "
-    "Each panel is as high as its highest bar. The dashed line is the tolerance, where the tier sets one."
+    "|candidate \N{MINUS SIGN} reference|, element by element, in powers of ten; exact equals stand apart at "
+    "the left. Each panel is as high as its highest bar. The dashed line is the tolerance, where there is one."
 )
 
 
 def _cost_note(report: Report) -> str:
     return (
-        f"On {shortened(report.environment.machine.cpu, 120)}: medians of interleaved calls, one thread, with 1 "
-        "and with 32 samples. Factors are against the single-precision artifact of the same runtime."
+        f"On {shortened(report.environment.machine.cpu, 120)}: medians of interleaved calls, one thread, "
+        "with 1 and with 32 samples. Factors are against the single-precision artifact of the same runtime."
     )
 
 

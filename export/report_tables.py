@@ -1,7 +1,6 @@
-"""The report's tables about artifacts: verdicts, sizes and times, and every output's numbers."""
+"""The report's tables about artifacts: sizes and times, every output's numbers, what went wrong."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from export.formats import FORMATS
 from export.latency import LARGE
@@ -11,30 +10,18 @@ from export.report import Report
 from export.report_figures import bar
 from export.report_numbers import (
     NOTHING,
-    agreement_text,
-    at_most_text,
     batch_text,
-    bound_name,
-    bound_of,
     bytes_text,
     delta_text,
     float_sibling,
-    heads,
-    margin_text,
-    max_delta,
     one_text,
     outputs_of,
-    pairs_of,
-    score_name,
-    score_text,
     shortened,
     slower_lines,
 )
 from export.verdict import OutputComparison, Verdict
 
-MOST_HEADS = 8  # of one artifact, in the table of verdicts
 MOST_OUTPUTS = 60  # rows of the table of all numbers
-REASON = 400  # characters
 
 
 def table(
@@ -76,96 +63,6 @@ def _is_cell(piece: Piece) -> bool:
 def verdict_chip(verdict: Verdict) -> Markup:
     """A verdict in its colour."""
     return tag("span", verdict.value, class_=f"chip {verdict.value}")
-
-
-def verdict_table(report: Report) -> Markup:
-    """Every artifact: its verdict, what speaks for it, and why; a row more for each further output."""
-    main = heads(report.artifacts)[:MOST_HEADS]
-    columns = _columns(report.artifacts, main)
-    bodies = [_verdict_rows(artifact, main, columns) for artifact in report.artifacts]
-    left = 3 if len(main) > 1 else 2
-    head = ["artifact", "verdict", *(column.name for column in columns)]
-    return table(head, *bodies, caption="Verdicts", left=left, class_="grouped")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Column:
-    """A column of the verdicts' table.
-
-    Attributes:
-        name: its heading.
-        text: what it says of an artifact and one of its outputs.
-        once: whether it is about the artifact alone.
-        note: something smaller behind it.
-    """
-
-    name: str
-    text: Callable[[Artifact, OutputComparison | None], str]
-    once: bool = False
-    note: Callable[[OutputComparison | None], str] | None = None
-
-
-def _columns(artifacts: Sequence[Artifact], main: Sequence[str]) -> list[_Column]:
-    """The columns that say anything about these artifacts."""
-    pairs = [pair for artifact in artifacts for pair in pairs_of(artifact, main)]
-    shown = [output for _, output in pairs if output]
-    interval = " [95 %]" if any(output.accuracy for output in shown) else ""
-    columns = [
-        _Column(name="bytes", text=lambda artifact, _: bytes_text(artifact), once=True),
-        _Column(
-            name=f"{score_name(shown)}{interval}",
-            text=lambda _, output: score_text(output),
-            note=_interval_text,
-        ),
-        _Column(
-            name=f"{bound_name(shown)} at most",
-            text=lambda _, output: at_most_text(bound_of(output) if output else None),
-        ),
-        _Column(name="margin", text=lambda _, output: margin_text(bound_of(output) if output else None)),
-        _Column(name="agreement", text=lambda _, output: agreement_text(output)),
-        _Column(name="max |Δ|", text=lambda artifact, output: delta_text(max_delta(artifact, output, main))),
-        _Column(name="1 → ms", text=lambda artifact, _: one_text(artifact), once=True),
-        _Column(name=f"{LARGE} → ms", text=lambda artifact, _: batch_text(artifact), once=True),
-    ]
-    used = [column for column in columns if any(column.text(*pair) != NOTHING for pair in pairs)]
-    output = _Column(name="output", text=lambda _, output: shortened(output.output) if output else NOTHING)
-    return [output, *used] if len(main) > 1 else used
-
-
-def _verdict_rows(artifact: Artifact, main: Sequence[str], columns: Sequence[_Column]) -> Markup:
-    pairs = pairs_of(artifact, main)
-    rows = []
-    for index, (_, output) in enumerate(pairs):
-        cells = [
-            tag("th", artifact.format, scope="rowgroup", rowspan=len(pairs)),
-            tag("td", verdict_chip(artifact.verdict), rowspan=len(pairs)),
-        ]
-        rows.append(
-            tag(
-                "tr",
-                *(cells if index == 0 else []),
-                *(
-                    tag(
-                        "td",
-                        column.text(artifact, output),
-                        tag("small", column.note(output)) if column.note else None,
-                        class_=None if column.name == "output" else "num",
-                        rowspan=len(pairs) if column.once else None,
-                    )
-                    for column in columns
-                    if index == 0 or not column.once
-                ),
-            )
-        )
-    why = tag("td", shortened(artifact.reason, REASON), colspan=len(columns) + 1)
-    return tag("tbody", *rows, tag("tr", tag("td"), why, class_="why"))
-
-
-def _interval_text(output: OutputComparison | None) -> str:
-    if output is None or output.accuracy is None:
-        return ""
-    low, high = output.accuracy.candidate_interval
-    return f" [{100 * low:.2f}, {100 * high:.2f}]"
 
 
 def cost_table(report: Report) -> Markup | None:
