@@ -60,7 +60,9 @@ class _Column:
 
 def print_table(console: Console, artifacts: Sequence[Artifact]) -> None:
     """Print one row an artifact, or, of several outputs with verdicts of their own, one an output."""
-    *columns, reasons = _columns(artifacts) or [_Column(WHY, [])]
+    if not artifacts:
+        return
+    *columns, reasons = _columns(artifacts)
     columns = _fit(columns, console.width)
     room = console.width - _needed(columns) - GAP
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, GAP, 0, 0))
@@ -75,10 +77,8 @@ def print_table(console: Console, artifacts: Sequence[Artifact]) -> None:
     console.print(table)
     if room < WHY_WIDTH:
         _print_reasons(console, artifacts)
-    lines = slower_lines(artifacts)
-    console.print(
-        *(Text(line) for line in (["", *lines] if lines else [])), sep="\n", end="\n" if lines else ""
-    )
+    if lines := slower_lines(artifacts):
+        console.print(Text("\n".join(["", *lines])))
 
 
 def _text(column: _Column, text: str) -> Text:
@@ -93,7 +93,7 @@ def _print_reasons(console: Console, artifacts: Sequence[Artifact]) -> None:
 
 
 def _columns(artifacts: Sequence[Artifact]) -> list[_Column]:
-    """All columns that say anything about these artifacts."""
+    """All columns that say anything about these artifacts, the reasons last."""
     main = heads(artifacts)
     pairs = [pair for artifact in artifacts for pair in pairs_of(artifact, main)]
     shown = [output for _, output in pairs if output is not None]
@@ -114,9 +114,9 @@ def _columns(artifacts: Sequence[Artifact]) -> list[_Column]:
         _Column("1 → ms", once(one_text)),
         _Column(f"{LARGE} → ms", once(batch_text)),
         _Column("verdict", once(lambda artifact: artifact.verdict.value)),
-        _Column(WHY, once(lambda artifact: printable(artifact.reason))),
     ]
-    return [column for column in columns if any(text not in ("", NOTHING) for text in column.cells)]
+    said = [column for column in columns if any(text not in ("", NOTHING) for text in column.cells)]
+    return [*said, _Column(WHY, once(lambda artifact: printable(artifact.reason)))]
 
 
 def _output_text(output: OutputComparison | None) -> str:

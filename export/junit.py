@@ -90,8 +90,8 @@ def _numbers(artifact: Artifact, main: str | None) -> dict[str, object]:
 
 
 def _add_properties(parent: ET.Element, values: dict[str, object]) -> None:
-    properties = ET.SubElement(parent, "properties")
-    for name, value in values.items():
-        if value is not None:
-            text = f"{value:.6g}" if isinstance(value, float) else str(value)
-            ET.SubElement(properties, "property", name=name, value=printable(text))
+    known = {name: value for name, value in values.items() if value is not None}
+    properties = ET.SubElement(parent, "properties") if known else parent
+    for name, value in known.items():
+        text = f"{value:.6g}" if isinstance(value, float) else str(value)
+        ET.SubElement(properties, "property", name=name, value=printable(text))

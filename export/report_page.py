@@ -120,7 +120,7 @@ CALIBRATION_NOTE = (
 )
 DISTANCE_NOTE = (
     "|candidate \N{MINUS SIGN} reference|, element by element, in powers of ten; exact equals stand apart at "
-    "the left. Each panel is as high as its highest bar. The dashed line is the tolerance, where there is one."
+    "the left. Each panel is as high as its highest bar. A dashed line is the tolerance, if there is one."
 )
 
 

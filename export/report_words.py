@@ -60,7 +60,7 @@ def consequence(report: Report) -> str:
     if report.version is None:
         shipped = {artifact.format for artifact in report.artifacts if artifact.path is not None}
         missing = [kind.value for kind in report.required if kind not in shipped]
-        return f"Nothing was published: {_listed(missing) or 'an artifact'} is required and did not pass."
+        return f"Nothing was published: {_listed(missing)} {_are(missing)} required and did not pass."
     parts = [f"Published as version {report.version}."]
     verdicts = {artifact.verdict for artifact in report.artifacts}
     if Verdict.INCONCLUSIVE in verdicts:
@@ -72,6 +72,10 @@ def consequence(report: Report) -> str:
 
 def _passes(count: int) -> str:
     return "passes" if count == 1 else "pass"
+
+
+def _are(names: list[str]) -> str:
+    return "is" if len(names) == 1 else "are"
 
 
 def _listed(names: list[str]) -> str:

@@ -83,7 +83,7 @@ def make_report() -> MakeReport:
 class Answers:
     """A ten-class reference, right on about 99 in 100 samples, and candidates near it."""
 
-    def __init__(self, samples: int = 10_000) -> None:
+    def __init__(self, samples: int = 3000) -> None:
         self._random = np.random.default_rng(11)
         self.labels = self._random.integers(0, 10, samples)
         logits = self._random.normal(0, 1.6, (samples, 10))
@@ -97,7 +97,9 @@ class Answers:
 
     def near(self, noise: float, scale: float = 1) -> dict[str, np.ndarray]:
         """The same with noise, as quantization leaves it."""
-        return self.outputs((self.logits * scale + self._random.normal(0, noise, self.logits.shape)).astype(np.float32))
+        return self.outputs(
+            (self.logits * scale + self._random.normal(0, noise, self.logits.shape)).astype(np.float32)
+        )
 
     @staticmethod
     def outputs(logits: np.ndarray) -> dict[str, np.ndarray]:
@@ -115,7 +117,9 @@ def digits_report(answers: Answers, make_artifact: MakeArtifact, make_report: Ma
     """Ten formats with every verdict."""
     reference = answers.reference()
 
-    def artifact(kind: Format, noise: float, one: float, batch: float, size: int, scale: float = 1) -> Artifact:
+    def artifact(
+        kind: Format, noise: float, one: float, batch: float, size: int, scale: float = 1
+    ) -> Artifact:
         candidate = answers.near(noise, scale)
         if FORMATS[kind].integer:
             del candidate["probabilities"]
