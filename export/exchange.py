@@ -25,7 +25,7 @@ def write_arrays(folder: Path, arrays: Mapping[str, NDArray[Any]]) -> Path:
 
 
 def read_arrays(folder: Path, prefix: str = "") -> dict[str, NDArray[Any]]:
-    """The arrays whose names begin with `prefix/`, by the rest of their names; they stay on disk till used."""
+    """The arrays whose names begin with `prefix/`, by the rest of their names; on disk till they are used."""
     names = msgspec.json.decode((folder / INDEX).read_bytes(), type=list[str])
     start = f"{prefix}/" if prefix else ""
     return {

@@ -1,4 +1,4 @@
-"""Steps in processes of their own: what native code does there, a crash, a hang, a flood of memory, ends there."""
+"""Steps in processes of their own: a crash, a hang or a flood of memory in native code ends there."""
 
 import contextlib
 import itertools
@@ -105,7 +105,7 @@ class Workers:
         with self._lock:
             if self._stopped:
                 raise WorkerError("the export is being stopped")
-            process = subprocess.Popen(  # noqa: S603  (this interpreter, a fixed command)
+            process = subprocess.Popen(
                 [sys.executable, "-P", "-c", "from export.worker import main; main()"],
                 stdin=subprocess.PIPE,
                 stdout=log,

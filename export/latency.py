@@ -1,4 +1,4 @@
-"""How long artifacts take on this CPU: medians of interleaved runs, so that drifts of the machine hit all alike."""
+"""How long artifacts take on this CPU: medians of interleaved runs, so that a drift hits all alike."""
 
 import statistics
 import time

@@ -39,18 +39,19 @@ class SessionSettings:
             raise ValueError("providers must name at least one, each once")
 
 
-def open_session(model: Path, settings: SessionSettings) -> "onnxruntime.InferenceSession":
-    """Open an ONNX file with exactly these settings.
+def open_session(model: Path | bytes, settings: SessionSettings) -> "onnxruntime.InferenceSession":
+    """Open an ONNX file, or the content of one, with exactly these settings.
 
     Raises:
         ManifestError: onnxruntime cannot read or build the file, or has not all of the providers.
     """
     import onnxruntime as ort
 
+    called = "the graph" if isinstance(model, bytes) else str(model)
     known = ort.get_available_providers()
     if missing := [name for name in settings.providers if name not in known]:
         raise ManifestError(
-            f"{model} is to run on {', '.join(missing)[:300]}, this onnxruntime has {', '.join(known)}: "
+            f"{called} is to run on {', '.join(missing)[:300]}, this onnxruntime has {', '.join(known)}: "
             "install one that has it, or export the model again"
         )
     try:
@@ -58,13 +59,13 @@ def open_session(model: Path, settings: SessionSettings) -> "onnxruntime.Inferen
             model, sess_options=_options(settings), providers=list(settings.providers)
         )
     except Exception as error:
-        raise ManifestError(f"{model} is not a usable ONNX file: {first_line(error)}") from error
+        raise ManifestError(f"{called} is not a usable ONNX file: {first_line(error)}") from error
     # One that it has but that fails to start, as CUDA without a device, is silently replaced by the CPU's;
     # the CPU's it also adds by itself at the end.
     used = tuple(session.get_providers())
     if used[: len(settings.providers)] != settings.providers:
         raise ManifestError(
-            f"{model} is to run on {', '.join(settings.providers)}, onnxruntime took {', '.join(used)}: "
+            f"{called} is to run on {', '.join(settings.providers)}, onnxruntime took {', '.join(used)}: "
             "mend its set-up, or export the model again"
         )
     return session

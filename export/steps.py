@@ -1,4 +1,4 @@
-"""The steps of an export, each called in a process of its own: prepare the reference, convert, measure, time."""
+"""The steps of an export, each in a process of its own: prepare the reference, convert, measure, time."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -198,7 +198,7 @@ def _calibration(order: ConvertOrder, inputs: Sequence[InputSpec]) -> Feed:
     samples = read_arrays(order.data, "calibration")
     if not samples:
         raise ConversionError(
-            f"{order.format} needs training samples to calibrate on: add x_train and y_train, or --calibration"
+            f"{order.format} needs training samples to calibrate on: add x_train, y_train or --calibration"
         )
     return fit_samples(inputs, samples)
 
