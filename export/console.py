@@ -1,23 +1,15 @@
-"""What `export` and `parity` show people: progress while they work, and the table of artifacts."""
+"""What `export` and `parity` show people while they work."""
 
-from collections.abc import Sequence
 from types import TracebackType
 from typing import Self, TextIO
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from export.console_table import COLOURS
 from export.manifest import Artifact
-from export.report import COLUMNS, cells
-from export.verdict import Verdict
+from export.markup import printable
 
-COLOURS = {
-    Verdict.PASS: "green",
-    Verdict.FAIL: "red",
-    Verdict.REFUSED: "red",
-    Verdict.INCONCLUSIVE: "yellow",
-}
 PLAIN_WIDTH = 160  # where there is no terminal to measure, a table should not be squeezed into 80 columns
 
 
@@ -62,15 +54,4 @@ class ConsoleListener:
     def done(self, artifact: Artifact) -> None:
         """Say an artifact's verdict."""
         line = Text(f"{artifact.format}: ").append(artifact.verdict, COLOURS[artifact.verdict])
-        self._console.print(line.append(f", {artifact.reason}"))
-
-
-def print_table(console: Console, artifacts: Sequence[Artifact]) -> None:
-    """Print one row an artifact."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in COLUMNS:
-        table.add_column(column, justify="left" if column in ("artifact", "verdict", "why") else "right")
-    for artifact in artifacts:
-        *numbers, verdict, reason = cells(artifact)
-        table.add_row(*numbers, Text(verdict, COLOURS[artifact.verdict]), Text(reason))
-    console.print(table)
+        self._console.print(line.append(f", {printable(artifact.reason)}"))
