@@ -18,6 +18,7 @@ from clients.cli import predict
 from clients.errors import ClientError
 from export.cli import export, parity
 from export.errors import ExportError
+from export.inspect_cli import inspect
 from serving.cli import serve
 from serving.errors import ServingError
 from training.cli import train
@@ -116,6 +117,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(runs_app, name="runs")
 app.command()(export)
 app.command()(parity)
+app.command()(inspect)
 app.command()(serve)
 app.command()(predict)
 

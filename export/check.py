@@ -53,7 +53,7 @@ def find_target(path: Path) -> Target:
         SourceError: nothing there that could be checked.
         ManifestError: a version that is not what its manifest says.
     """
-    version = path if (path / MANIFEST_NAME).is_file() else _newest_version(path)
+    version = path if (path / MANIFEST_NAME).is_file() else newest_version(path)
     if version is not None:
         manifest = read_manifest(version)
         shipped = [artifact for artifact in manifest.artifacts if artifact.path is not None]
@@ -174,7 +174,7 @@ def checking(model: ReferenceModel, dataset: Dataset, *, time_limit_s: float) ->
         yield Check(workers, order.out)
 
 
-def _newest_version(folder: Path) -> Path | None:
+def newest_version(folder: Path) -> Path | None:
     """The newest version below a model's folder, or below the only model of a repository."""
     manifests = [*folder.glob(f"[0-9]*/{MANIFEST_NAME}"), *folder.glob(f"[!.]*/[0-9]*/{MANIFEST_NAME}")]
     models = {manifest.parent.parent for manifest in manifests}
