@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from export.custom import CustomCode
@@ -90,7 +90,7 @@ def find_reference(path: Path, custom: CustomCode | None = None) -> tuple[Refere
         manifest = read_manifest(path)
         onnx = manifest.artifact(Format.ONNX)
         model = _reference(verify_artifact(path, onnx), ReferenceKind.ONNX)
-        return model, None
+        return replace(model, settings=onnx.session or SessionSettings()), None
     if (path / "saved_model.pb").is_file():
         return _reference(path, ReferenceKind.SAVED_MODEL), None
     if path.suffix == ".onnx" and path.is_file():

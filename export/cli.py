@@ -2,13 +2,14 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 if TYPE_CHECKING:
     from export.check import Target
     from export.custom import CustomCode
+    from export.handed import Handed
     from export.reference import ReferenceModel
     from training.datasets import Dataset
 
@@ -100,6 +101,7 @@ def export(
 
 
 def parity(
+    context: typer.Context,
     target: Annotated[
         Path, typer.Argument(help="A published version, a folder of them (the newest), or an artifact.")
     ] = REPOSITORY,
@@ -111,6 +113,12 @@ def parity(
         ),
     ] = None,
     data: Data = None,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            help="Check the server at this gRPC address, HOST:PORT; TARGET says what it should serve."
+        ),
+    ] = None,
     margin: Annotated[
         float | None,
         typer.Option(min=0, help="Accuracy drop to exclude, in percentage points; by default the tier's."),
@@ -120,7 +128,7 @@ def parity(
     time_limit: TimeLimit = 1800,
     as_json: AsJson = False,
 ) -> None:
-    """Check published artifacts against the trained model again.
+    """Check published artifacts against the trained model again, or a live server against what was published.
 
     Exit codes: 0 pass, 1 parity fails, 2 wrong usage or input, 3 the data cannot decide.
     """
@@ -131,7 +139,11 @@ def parity(
     from export.verdict import worst
 
     found = find_target(target)
-    model, dataset = _reference(found, target, reference, data, _trusted(custom, trust))
+    code = _trusted(custom, trust)
+    if url is not None:
+        standard = _Standard(found, target, reference, data, code)
+        raise typer.Exit(_server_parity(context.obj, url, standard, margin, time_limit, as_json))
+    model, dataset = _reference(found, target, reference, data, code)
     artifacts = []
     with ConsoleListener(make_console(sys.stderr)) as listener:
         listener.begin(f"running the reference on {len(dataset.test):,} samples")
@@ -147,6 +159,48 @@ def parity(
         print_table(make_console(sys.stdout), artifacts)
         typer.echo(f"parity: {verdict}")
     raise typer.Exit(verdict.exit_code)
+
+
+class _Standard(NamedTuple):
+    """What the command line says that a server is held to."""
+
+    found: "Target"
+    target: Path
+    reference: Path | None
+    data: str | None
+    custom: "CustomCode | None"
+
+
+def _server_parity(
+    handed: "Handed", url: str, standard: _Standard, margin: float | None, time_limit: float, as_json: bool
+) -> int:
+    import msgspec
+
+    from export.check import checking
+    from export.console import ConsoleListener, make_console, print_served
+    from export.served import check_server, find_standard, require_version
+
+    manifest = require_version(standard.found, standard.target)
+    with (
+        handed.connect(url, model=manifest.model, version=str(manifest.version)) as runner,
+        ConsoleListener(make_console(sys.stderr)) as listener,
+    ):
+        model, dataset = find_standard(
+            standard.found,
+            reference=standard.reference,
+            data=standard.data,
+            runs=RUNS,
+            custom=standard.custom,
+        )
+        listener.begin(f"running the reference on {len(dataset.test):,} samples")
+        with checking(model, dataset, time_limit_s=time_limit) as check:
+            listener.begin(f"asking {url} for {len(dataset.test):,} samples")
+            result = check_server(runner, check.reference, url=url, manifest=manifest, margin_points=margin)
+    if as_json:
+        typer.echo(msgspec.json.encode(result))
+    else:
+        print_served(make_console(sys.stdout), result)
+    return result.verdict.exit_code
 
 
 def _reference(

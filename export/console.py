@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self, TextIO
+from typing import TYPE_CHECKING, Self, TextIO
 
 from rich.console import Console
 from rich.table import Table
@@ -11,6 +11,9 @@ from rich.text import Text
 from export.manifest import Artifact
 from export.report import COLUMNS, cells
 from export.verdict import Verdict
+
+if TYPE_CHECKING:
+    from export.served import ServedCheck
 
 COLOURS = {
     Verdict.PASS: "green",
@@ -63,6 +66,23 @@ class ConsoleListener:
         """Say an artifact's verdict."""
         line = Text(f"{artifact.format}: ").append(artifact.verdict, COLOURS[artifact.verdict])
         self._console.print(line.append(f", {artifact.reason}"))
+
+
+def print_served(console: Console, result: "ServedCheck") -> None:
+    """Print what a live server's answers show: the rows, then the verdict."""
+    rows = result.rows
+    if rows is not None:
+        console.print(
+            f"{rows.compared:,} rows compared: {rows.identical:,} identical, "
+            f"{rows.beyond:,} beyond the tolerance",
+            highlight=False,
+        )
+        if rows.beyond:
+            listed = ", ".join(map(str, rows.first_beyond[:10]))
+            more = ", ..." if rows.beyond > 10 else ""  # noqa: PLR2004  (as many as are listed)
+            console.print(f"the first of them: {listed}{more}", highlight=False)
+    line = Text("parity: ").append(result.verdict, COLOURS[result.verdict])
+    console.print(line.append(f", {result.reason} ({result.url}, {result.model} version {result.version})"))
 
 
 def print_table(console: Console, artifacts: Sequence[Artifact]) -> None:

@@ -1,7 +1,7 @@
 """The reference: the trained model's answers to the test samples, to which every artifact is held."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
@@ -15,6 +15,7 @@ from export.errors import SourceError
 from export.exchange import read_arrays, write_arrays
 from export.parity import TargetKind, Targets, deciding_output
 from export.runner import Answer, Feed, InputSpec, Runner
+from export.sessions import SessionSettings
 
 FACTS = "reference.json"
 CLASS_OF_ONE = 2  # classes that a single score tells apart
@@ -36,12 +37,14 @@ class ReferenceModel:
         path: of the file, or of the SavedModel's folder.
         kind: what it is.
         sha256: of its content.
+        settings: for ONNX, of the session.
         custom: code of layers that are not Keras's own.
     """
 
     path: Path
     kind: ReferenceKind
     sha256: str
+    settings: SessionSettings = field(default_factory=SessionSettings)
     custom: CustomCode | None = None
 
 
