@@ -160,11 +160,9 @@ def measure_classes(
 
 def _distinct(rows: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """The different rows, and how often each occurs."""
-    if rows.shape[1] == 1 or rows.dtype.kind == "O":
-        rows = rows[:, 0] if rows.shape[1] == 1 else np.array([repr(row.tolist()) for row in rows])
-        distinct, counts = np.unique(rows, return_counts=True)
-    else:
-        distinct, counts = np.unique(rows, axis=0, return_counts=True)
+    if rows.dtype.kind == "O":  # texts and bytes have no order among each other
+        rows = np.array([[repr(row.tolist())] for row in rows])
+    distinct, counts = np.unique(rows if rows.shape[1] > 1 else rows[:, 0], axis=0, return_counts=True)
     return distinct, counts.astype(np.int64)
 
 

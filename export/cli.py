@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from export.check import Target
     from export.custom import CustomCode
     from export.handed import Handed
+    from export.manifest import Manifest
     from export.reference import ReferenceModel
+    from export.served import ServedCheck
     from training.datasets import Dataset
 
 RUNS = Path("runs")
@@ -135,14 +137,21 @@ def parity(
     import msgspec
 
     from export.check import checking, find_target
-    from export.console import ConsoleListener, make_console, print_table
+    from export.console import ConsoleListener, make_console, print_served, print_table
+    from export.served import find_standard, require_version
     from export.verdict import worst
 
     found = find_target(target)
     code = _trusted(custom, trust)
     if url is not None:
-        standard = _Standard(found, target, reference, data, code)
-        raise typer.Exit(_server_parity(context.obj, url, standard, margin, time_limit, as_json))
+        manifest = require_version(found, target)
+        standard = find_standard(found, reference=reference, data=data, runs=RUNS, custom=code)
+        result = _server_parity(context.obj, url, manifest, standard, margin, time_limit)
+        if as_json:
+            typer.echo(msgspec.json.encode(result))
+        else:
+            print_served(make_console(sys.stdout), result)
+        raise typer.Exit(result.verdict.exit_code)
     model, dataset = _reference(found, target, reference, data, code)
     artifacts = []
     with ConsoleListener(make_console(sys.stderr)) as listener:
@@ -161,46 +170,27 @@ def parity(
     raise typer.Exit(verdict.exit_code)
 
 
-class _Standard(NamedTuple):
-    """What the command line says that a server is held to."""
-
-    found: "Target"
-    target: Path
-    reference: Path | None
-    data: str | None
-    custom: "CustomCode | None"
-
-
 def _server_parity(
-    handed: "Handed", url: str, standard: _Standard, margin: float | None, time_limit: float, as_json: bool
-) -> int:
-    import msgspec
-
+    handed: "Handed",
+    url: str,
+    manifest: "Manifest",
+    standard: "tuple[ReferenceModel, Dataset]",
+    margin: float | None,
+    time_limit: float,
+) -> "ServedCheck":
     from export.check import checking
-    from export.console import ConsoleListener, make_console, print_served
-    from export.served import check_server, find_standard, require_version
+    from export.console import ConsoleListener, make_console
+    from export.served import check_server
 
-    manifest = require_version(standard.found, standard.target)
+    model, dataset = standard
     with (
         handed.connect(url, model=manifest.model, version=str(manifest.version)) as runner,
         ConsoleListener(make_console(sys.stderr)) as listener,
     ):
-        model, dataset = find_standard(
-            standard.found,
-            reference=standard.reference,
-            data=standard.data,
-            runs=RUNS,
-            custom=standard.custom,
-        )
         listener.begin(f"running the reference on {len(dataset.test):,} samples")
         with checking(model, dataset, time_limit_s=time_limit) as check:
             listener.begin(f"asking {url} for {len(dataset.test):,} samples")
-            result = check_server(runner, check.reference, url=url, manifest=manifest, margin_points=margin)
-    if as_json:
-        typer.echo(msgspec.json.encode(result))
-    else:
-        print_served(make_console(sys.stdout), result)
-    return result.verdict.exit_code
+            return check_server(runner, check.reference, url=url, manifest=manifest, margin_points=margin)
 
 
 def _reference(

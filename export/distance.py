@@ -94,8 +94,8 @@ def slope(reference: NDArray[Any], candidate: NDArray[Any]) -> float | None:
     x /= x_size
     x -= x.mean()
     y /= y_size
-    spread = float(x @ x)
+    spread = float(np.sum(x * x))  # no dot product: its last digits depend on the number of threads
     if spread == 0:
         return None
     size = min(y_size / x_size, LARGEST)
-    return max(-LARGEST, min(LARGEST, float(x @ y) / spread * size))
+    return max(-LARGEST, min(LARGEST, float(np.sum(x * y)) / spread * size))

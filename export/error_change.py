@@ -39,9 +39,9 @@ def measure_error(
     scale = max(float(np.abs(array).max()) for array in flat) or 1.0
     before, after, *truth = (array / scale for array in flat)
     if truth:
-        squares = [(before - truth[0]) ** 2, (after - truth[0]) ** 2, (truth[0] - truth[0].mean(axis=0)) ** 2]
+        squares = [(before - truth[0]) ** 2, (after - truth[0]) ** 2, _centred(truth[0]) ** 2]
     else:
-        squares = [(before - before.mean(axis=0)) ** 2, (after - before) ** 2]
+        squares = [_centred(before) ** 2, (after - before) ** 2]
     columns = np.column_stack([square.mean(axis=1) for square in squares])
     unchanged = 1.0 if truth else 0.0
     increase = float(_increase(columns.sum(axis=0, keepdims=True), unchanged)[0])
@@ -61,6 +61,13 @@ def measure_error(
         limit_percent=limit_percent,
         samples_needed=_samples_needed(100 * increase, 100 * lower, 100 * upper, len(columns), limit_percent),
     )
+
+
+def _centred(values: Floats) -> Floats:
+    """Values about their mean; exactly 0 for a constant, whose mean alone would be rounded."""
+    moved = values - values[0]
+    centred: Floats = moved - moved.mean(axis=0)
+    return centred
 
 
 def _increase(sums: Floats, unchanged: float) -> Floats:

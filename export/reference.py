@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from export.custom import CustomCode
 from export.errors import SourceError
 from export.exchange import read_arrays, write_arrays
-from export.parity import TargetKind, Targets, deciding_output
+from export.formats import Tier
+from export.parity import TargetKind, Targets, compare, deciding_output
 from export.runner import Answer, Feed, InputSpec, Runner
 from export.sessions import SessionSettings
+from export.verdict import Verdict
 
 FACTS = "reference.json"
-CLASS_OF_ONE = 2  # classes that a single score tells apart
 
 
 class ReferenceKind(StrEnum):
@@ -129,8 +130,7 @@ def run_reference(
         SourceError: targets that do not fit the outputs.
     """
     answer = runner.run(feed)
-    for name, target in targets.items():
-        _check_target(source, name, target, answer)
+    _check(source, answer, targets)
     return Reference(
         feed=feed,
         answer=answer,
@@ -141,45 +141,18 @@ def run_reference(
     )
 
 
-def _check_target(source: str, name: str, target: Targets, answer: Answer) -> None:
-    output = name or _only_output(source, target, answer)
-    if output not in answer:
-        raise SourceError(
-            f"{source} holds targets for {output}, the model returns {', '.join(answer)}: "
-            "name them y_test/OUTPUT as the model does"
-        )
-    scores = answer[output]
-    width = scores.shape[1] if scores.ndim > 1 else 1
-    match target.kind:
-        case TargetKind.CLASS:
-            known, found = max(width, CLASS_OF_ONE), int(target.values.max(initial=0)) + 1
-            if scores.ndim > 2 or found > known:  # noqa: PLR2004  (a score a class, or one score in all)
-                raise SourceError(
-                    f"{source} holds {found} classes, the model tells {known} apart: "
-                    "number the classes as the model does"
-                )
-        case TargetKind.MULTI_LABEL | TargetKind.VALUES:
-            if target.values.size != scores.size:
-                raise SourceError(
-                    f"{source} holds {target.values.shape[1:]} targets a sample for {output}, the model "
-                    f"returns {scores.shape[1:]}: bring them into the model's shape"
-                )
-
-
-def _only_output(source: str, target: Targets, answer: Answer) -> str:
-    """The output that unnamed targets belong to."""
-    deciding = deciding_output(answer, answer)
-    if deciding is not None and target.kind is TargetKind.CLASS:
-        return deciding
-    if len(answer) == 1:
-        return next(iter(answer))
-    if deciding is None and target.kind is TargetKind.CLASS:
-        raise SourceError(
-            f"{source} holds classes, the model returns no score a class: give floats for regression"
-        )
-    raise SourceError(
-        f"{source} does not say which of {', '.join(answer)} its targets belong to: name them y_test/OUTPUT"
-    )
+def _check(source: str, answer: Answer, targets: Mapping[str, Targets]) -> None:
+    """Hold a reference to itself: whatever fails then, the model or the data cannot serve as one."""
+    itself = compare(answer, answer, targets=targets, tier=Tier.LOSSLESS)
+    if itself.verdict is Verdict.FAIL:
+        raise SourceError(f"{source} cannot show what the model is worth ({itself.reason}): mend the data")
+    for output in itself.outputs:
+        change = output.accuracy
+        if change is not None and change.reference_interval[1] < change.constant:
+            raise SourceError(
+                f"the model is right on {change.reference:.2%} of {source}, no better than guessing "
+                f"({change.constant:.2%}): number the classes of the data as the model does"
+            )
 
 
 def _complete_labels(labels: tuple[str, ...], answer: Answer) -> tuple[str, ...]:
