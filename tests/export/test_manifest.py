@@ -4,7 +4,7 @@ import shutil
 import pytest
 
 from export.errors import ManifestError
-from export.formats import Format
+from export.formats import Format, default_formats
 from export.manifest import content_sha256, read_manifest, verify_artifact
 
 
@@ -18,7 +18,7 @@ def test_a_published_version_tells_and_keeps_its_contract(published):
         ("logits", "FP32", (-1, 10), "logits"),
         ("probabilities", "FP32", (-1, 10), "probabilities"),
     ]
-    assert [artifact.format for artifact in manifest.artifacts] == list(Format)
+    assert [artifact.format for artifact in manifest.artifacts] == default_formats()
     for artifact in manifest.artifacts:
         path = verify_artifact(published, artifact)
         assert artifact.verdict == "pass"
@@ -28,7 +28,7 @@ def test_a_published_version_tells_and_keeps_its_contract(published):
         assert artifact.binding.data_sha256 == manifest.dataset.sha256
     assert manifest.artifact(Format.ONNX).session.intra_op_threads == 1
     report = json.loads((published / "report.json").read_text())
-    assert [row["format"] for row in report["artifacts"]] == list(Format)
+    assert [row["format"] for row in report["artifacts"]] == default_formats()
     assert "mnist version 1" in (published / "report.html").read_text()
 
 
