@@ -10,7 +10,7 @@ import tempfile
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import Annotated, ParamSpec, TextIO, TypeVar
+from typing import TYPE_CHECKING, Annotated, ParamSpec, TextIO, TypeVar
 
 import typer
 
@@ -18,12 +18,17 @@ from clients.cli import predict
 from clients.errors import ClientError
 from export.cli import export, parity
 from export.errors import ExportError
+from export.handed import Handed
+from export.inspect_cli import inspect
 from serving.cli import serve
 from serving.errors import ServingError
 from training.cli import train
 from training.data_cli import data_app, show
 from training.errors import TrainingError
 from training.runs_cli import runs_app
+
+if TYPE_CHECKING:
+    from export.runner import Runner
 
 USAGE, UNEXPECTED, INTERRUPTED = 2, 70, 130
 
@@ -116,8 +121,17 @@ app.add_typer(data_app, name="data")
 app.add_typer(runs_app, name="runs")
 app.command()(export)
 app.command()(parity)
+app.command()(inspect)
 app.command()(serve)
 app.command()(predict)
+
+
+def connect(url: str, *, model: str, version: str) -> "Runner":
+    """Open a live server as parity's candidate."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # errors reach the user as one line of ours
+    from clients.runner import ServerRunner
+
+    return ServerRunner(url, model=model, version=version)
 
 
 def main() -> None:
@@ -142,7 +156,7 @@ def main() -> None:
 
 def _run(arguments: Sequence[str], *, debug: bool) -> int:
     try:
-        app(arguments)
+        app(arguments, obj=Handed(connect=connect, debug=debug))
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except KeyboardInterrupt:  # before or after the command itself, which ends by its own rules

@@ -54,7 +54,7 @@ def find_target(path: Path) -> Target:
         SourceError: nothing there that could be checked.
         ManifestError: a version that is not what its manifest says.
     """
-    version = path if (path / MANIFEST_NAME).is_file() else _newest_version(path)
+    version = path if (path / MANIFEST_NAME).is_file() else newest_version(path)
     if version is not None:
         manifest = read_manifest(version)
         shipped = [artifact for artifact in manifest.artifacts if artifact.path is not None]
@@ -91,7 +91,7 @@ def find_reference(path: Path, custom: CustomCode | None = None) -> tuple[Refere
         manifest = read_manifest(path)
         onnx = manifest.artifact(Format.ONNX)
         model = _reference(verify_artifact(path, onnx), ReferenceKind.ONNX)
-        return model, None
+        return replace(model, settings=onnx.session or SessionSettings()), None
     if (path / "saved_model.pb").is_file():
         return _reference(path, ReferenceKind.SAVED_MODEL), None
     if path.suffix == ".onnx" and path.is_file():
@@ -203,7 +203,7 @@ def checking(model: ReferenceModel, dataset: Dataset, *, time_limit_s: float) ->
         yield Check(workers, order.out, prepared)
 
 
-def _newest_version(folder: Path) -> Path | None:
+def newest_version(folder: Path) -> Path | None:
     """The newest version below a model's folder, or below the only model of a repository."""
     manifests = [*folder.glob(f"[0-9]*/{MANIFEST_NAME}"), *folder.glob(f"[!.]*/[0-9]*/{MANIFEST_NAME}")]
     models = {manifest.parent.parent for manifest in manifests}

@@ -9,7 +9,10 @@ import typer
 if TYPE_CHECKING:
     from export.check import Target
     from export.custom import CustomCode
+    from export.handed import Handed
+    from export.manifest import Manifest
     from export.reference import ReferenceModel
+    from export.served import ServedCheck
     from training.datasets import Dataset
 
 RUNS = Path("runs")
@@ -111,6 +114,7 @@ def export(
 
 
 def parity(
+    context: typer.Context,
     target: Annotated[
         Path, typer.Argument(help="A published version, a folder of them (the newest), or an artifact.")
     ] = REPOSITORY,
@@ -122,6 +126,12 @@ def parity(
         ),
     ] = None,
     data: Data = None,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            help="Check the server at this gRPC address, HOST:PORT; TARGET says what it should serve."
+        ),
+    ] = None,
     margin: Annotated[
         float | None,
         typer.Option(min=0, help="Accuracy drop to exclude, in percentage points; by default the tier's."),
@@ -133,7 +143,7 @@ def parity(
     junit: JUnitFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check published artifacts against the trained model again.
+    """Check published artifacts against the trained model again, or a live server against what was published.
 
     Exit codes: 0 pass, 1 parity fails, 2 wrong usage or input, 3 the data cannot decide.
     """
@@ -141,13 +151,24 @@ def parity(
 
     from export.check import checking, find_target
     from export.check_report import check_report
-    from export.console import ConsoleListener, make_console
+    from export.console import ConsoleListener, make_console, print_served
     from export.console_table import print_table
     from export.report_files import check_destinations, write_copies
+    from export.served import find_standard, require_version
 
     check_destinations(report, junit)
     found = find_target(target)
-    model, dataset = _reference(found, target, reference, data, _trusted(custom, trust))
+    code = _trusted(custom, trust)
+    if url is not None:
+        manifest = require_version(found, target)
+        standard = find_standard(found, reference=reference, data=data, runs=RUNS, custom=code)
+        result = _server_parity(context.obj, url, manifest, standard, margin, time_limit)
+        if as_json:
+            typer.echo(msgspec.json.encode(result))
+        else:
+            print_served(make_console(sys.stdout), result)
+        raise typer.Exit(result.verdict.exit_code)
+    model, dataset = _reference(found, target, reference, data, code)
     with ConsoleListener(make_console(sys.stderr)) as listener:
         listener.begin(running := f"running the reference on {len(dataset.test):,} samples")
         with checking(model, dataset, time_limit_s=time_limit) as check:
@@ -170,6 +191,29 @@ def parity(
         print_table(make_console(sys.stdout), artifacts)
         typer.echo(f"parity: {verdict}")
     raise typer.Exit(verdict.exit_code)
+
+
+def _server_parity(
+    handed: "Handed",
+    url: str,
+    manifest: "Manifest",
+    standard: "tuple[ReferenceModel, Dataset]",
+    margin: float | None,
+    time_limit: float,
+) -> "ServedCheck":
+    from export.check import checking
+    from export.console import ConsoleListener, make_console
+    from export.served import check_server
+
+    model, dataset = standard
+    with (
+        handed.connect(url, model=manifest.model, version=str(manifest.version)) as runner,
+        ConsoleListener(make_console(sys.stderr)) as listener,
+    ):
+        listener.begin(f"running the reference on {len(dataset.test):,} samples")
+        with checking(model, dataset, time_limit_s=time_limit) as check:
+            listener.begin(f"asking {url} for {len(dataset.test):,} samples")
+            return check_server(runner, check.reference, url=url, manifest=manifest, margin_points=margin)
 
 
 def _reference(

@@ -1,7 +1,7 @@
 """What `export` and `parity` show people while they work."""
 
 from types import TracebackType
-from typing import Self, TextIO
+from typing import TYPE_CHECKING, Self, TextIO
 
 from rich.console import Console
 from rich.text import Text
@@ -9,6 +9,9 @@ from rich.text import Text
 from export.console_table import COLOURS
 from export.manifest import Artifact
 from export.markup import printable
+
+if TYPE_CHECKING:
+    from export.served import ServedCheck
 
 PLAIN_WIDTH = 160  # where there is no terminal to measure, a table should not be squeezed into 80 columns
 
@@ -55,3 +58,20 @@ class ConsoleListener:
         """Say an artifact's verdict."""
         line = Text(f"{artifact.format}: ").append(artifact.verdict, COLOURS[artifact.verdict])
         self._console.print(line.append(f", {printable(artifact.reason)}"))
+
+
+def print_served(console: Console, result: "ServedCheck") -> None:
+    """Print what a live server's answers show: the rows, then the verdict."""
+    rows = result.rows
+    if rows is not None:
+        console.print(
+            f"{rows.compared:,} rows compared: {rows.identical:,} identical, "
+            f"{rows.beyond:,} beyond the tolerance",
+            highlight=False,
+        )
+        if rows.beyond:
+            listed = ", ".join(map(str, rows.first_beyond[:10]))
+            more = ", ..." if rows.beyond > 10 else ""  # noqa: PLR2004  (as many as are listed)
+            console.print(f"the first of them: {listed}{more}", highlight=False)
+    line = Text("parity: ").append(result.verdict, COLOURS[result.verdict])
+    console.print(line.append(f", {result.reason} ({result.url}, {result.model} version {result.version})"))

@@ -1,7 +1,7 @@
 """The reference: the trained model's answers to the test samples, to which every artifact is held."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
@@ -16,6 +16,7 @@ from export.exchange import read_arrays, write_arrays
 from export.formats import Tier
 from export.parity import TargetKind, Targets, compare, deciding_output
 from export.runner import Answer, Feed, InputSpec, Runner
+from export.sessions import SessionSettings
 from export.verdict import Verdict
 
 FACTS = "reference.json"
@@ -37,12 +38,14 @@ class ReferenceModel:
         path: of the file, or of the SavedModel's folder.
         kind: what it is.
         sha256: of its content.
+        settings: for ONNX, of the session.
         custom: code of layers that are not Keras's own.
     """
 
     path: Path
     kind: ReferenceKind
     sha256: str
+    settings: SessionSettings = field(default_factory=SessionSettings)
     custom: CustomCode | None = None
 
 

@@ -7,8 +7,14 @@ from typing import Any, Protocol, Self
 
 from numpy.typing import NDArray
 
+from export.errors import ExportError
+
 Feed = Mapping[str, NDArray[Any]]
 Answer = dict[str, NDArray[Any]]
+
+
+class RunError(ExportError):
+    """What is run gives no usable answer to these samples: it is at fault, not whoever asks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +44,9 @@ class Runner(Protocol):
 
         Returns:
             Output name to array, likewise.
+
+        Raises:
+            RunError: it takes other samples, or fails on these.
         """
         ...
 

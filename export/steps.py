@@ -90,7 +90,7 @@ def _reference_runner(model: ReferenceModel) -> KerasRunner | SavedModelRunner |
         case ReferenceKind.SAVED_MODEL:
             return SavedModelRunner(model.path)
         case ReferenceKind.ONNX:
-            return OnnxRunner(model.path, SessionSettings())
+            return OnnxRunner(model.path, model.settings)
         case kind:
             assert_never(kind)
 
