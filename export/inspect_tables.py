@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from export.console import COLOURS
+from export.console_table import COLOURS
 from export.contents import Contents, OperatorFacts, TensorFacts
 from export.inspection import FileInspection, Inspection, State
 from export.manifest import Manifest
