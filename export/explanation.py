@@ -69,8 +69,8 @@ class Explanation:
                 f"keep it out of quantization with --keep-float {row.layer}, or look at its weights"
             )
         row = next(row for row in self.layers if row.layer == self.noisiest)
-        left = "nothing changed" if row.snr_db >= CEILING_DB else f"leaves {row.snr_db:.1f} dB"
-        return f"no layer breaks (all over {self.floor_db:g} dB); most noise comes from {row.layer}, which {left}"
+        left = "leaves all equal" if row.snr_db >= CEILING_DB else f"leaves {row.snr_db:.1f} dB"
+        return f"no layer breaks (all over {self.floor_db:g} dB); most noise is {row.layer}'s, which {left}"
 
 
 def explain(reference: Trace, candidate: Trace, tier: Tier) -> Explanation:
