@@ -49,6 +49,7 @@ def clean(proto: "onnx.ModelProto", layers: Iterable[str]) -> "onnx.ModelProto":
         before = Counter(node.op_type for node in proto.graph.node)
         fold_shapes(proto)
         drop_zero_states(proto)
+        drop_empty_inputs(proto)
         drop_flatten_transposes(proto)
         canonicalize(proto, path)
         proto = fold_constants(proto)
@@ -110,6 +111,16 @@ def _makes_zeros(node: "onnx.NodeProto | None") -> bool:
     if node is None or node.op_type != "ConstantOfShape":
         return False
     return not any(_array(attribute.t).any() for attribute in node.attribute)
+
+
+def drop_empty_inputs(proto: "onnx.ModelProto") -> None:
+    """Leave out Resize's region and scales where they are tensors without elements, as the standard has it."""
+    empty = {tensor.name for tensor in proto.graph.initializer if 0 in tensor.dims}
+    for node in proto.graph.node:
+        if node.op_type == "Resize":
+            for place, name in enumerate(node.input):
+                if name in empty:
+                    node.input[place] = ""
 
 
 def drop_flatten_transposes(proto: "onnx.ModelProto") -> None:

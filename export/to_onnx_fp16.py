@@ -1,6 +1,5 @@
 """ONNX in single precision to ONNX in half precision."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,11 +44,8 @@ def export_onnx_fp16(source: Path, path: Path) -> Path:
 
 
 def _convert(proto: "onnx.ModelProto", blocked: list[str]) -> "onnx.ModelProto":
-    before = list(sys.path)
-    try:
-        from onnxruntime.transformers.float16 import convert_float_to_float16
-    finally:
-        sys.path[:] = before  # the package puts its own folder there, full of modules with common names
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
     half: onnx.ModelProto = convert_float_to_float16(proto, keep_io_types=True, node_block_list=blocked)
     return half
 
