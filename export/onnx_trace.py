@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from export.errors import ConversionError, first_line
-from export.onnx_names import subgraphs, traced_path
+from export.onnx_names import all_nodes, traced_path
 from export.onnx_order import insertion_order
 from export.signature import Signature
 
@@ -101,7 +101,7 @@ def _errors_of_tf2onnx() -> Iterator[list[str]]:
 def _refuse_untranslated(proto: "onnx.ModelProto", layers: tuple[str, ...], errors: list[str]) -> None:
     path = traced_path(layers)
     found = {
-        (path(node.name) or node.name, node.op_type) for node in _all_nodes(proto.graph) if _foreign(node)
+        (path(node.name) or node.name, node.op_type) for node in all_nodes(proto.graph) if _foreign(node)
     }
     for line in errors:
         if failed := re.match(r"(?s)Failed to convert node '(.+?)'.*?\n'?(.*)", line):
@@ -116,13 +116,6 @@ def _refuse_untranslated(proto: "onnx.ModelProto", layers: tuple[str, ...], erro
         f"{', '.join(named)}{more}, which tf2onnx cannot express in ONNX: build the model without it, "
         "or leave the ONNX formats out"
     )
-
-
-def _all_nodes(graph: "onnx.GraphProto") -> "Iterator[onnx.NodeProto]":
-    for node in graph.node:
-        yield node
-        for inner in subgraphs(node):
-            yield from _all_nodes(inner)
 
 
 def _foreign(node: "onnx.NodeProto") -> bool:
