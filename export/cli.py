@@ -187,9 +187,8 @@ def _server_parity(
         handed.connect(url, model=manifest.model, version=str(manifest.version)) as runner,
         ConsoleListener(make_console(sys.stderr)) as listener,
     ):
-        listener.begin(f"running the reference on {len(dataset.test):,} samples")
+        listener.begin(f"running the reference on {len(dataset.test):,} samples, to ask {url} for the same")
         with checking(model, dataset, time_limit_s=time_limit) as check:
-            listener.begin(f"asking {url} for {len(dataset.test):,} samples")
             return check_server(runner, check.reference, url=url, manifest=manifest, margin_points=margin)
 
 

@@ -1,6 +1,7 @@
 """What `export` and `parity` show people: progress while they work, and the table of artifacts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
@@ -61,6 +62,15 @@ class ConsoleListener:
         self._running.remove(what)
         if self._console.is_terminal:
             self._status.update(" · ".join(list(self._running)))
+
+    @contextmanager
+    def during(self, what: str) -> Iterator[None]:
+        """Say that something is being done, as long as it is."""
+        self.begin(what)
+        try:
+            yield
+        finally:
+            self.end(what)
 
     def done(self, artifact: Artifact) -> None:
         """Say an artifact's verdict."""
