@@ -41,6 +41,7 @@ EXTRAS = {
     "tensorflow": "train",
     "keras": "train",
     "matplotlib": "train",
+    "tensorboard": "tensorboard",
     "onnx": "export",
     "tf2onnx": "export",
     "ai_edge_litert": "export",

@@ -1,7 +1,7 @@
 """Parity of what is already there: a published version, or a single artifact, against a reference."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +24,8 @@ from export.manifest import (
 from export.reference import Reference, ReferenceKind, ReferenceModel
 from export.sessions import SessionSettings
 from export.source import find_checkpoint, load_run_data
-from export.steps import MeasureOrder, PrepareOrder, measure, prepare
+from export.steps import MeasureOrder, Prepared, PrepareOrder, TimeOrder, measure, prepare, time_artifacts
+from export.verdict import Verdict
 from training.datasets import Dataset
 
 
@@ -132,12 +133,14 @@ class Check:
     """A reference that has run, to which candidates are held one by one.
 
     Attributes:
+        prepared: what it takes and returns.
         reference: its answers.
     """
 
-    def __init__(self, workers: Workers, folder: Path) -> None:
+    def __init__(self, workers: Workers, folder: Path, prepared: Prepared) -> None:
         self._workers = workers
         self._folder = folder
+        self.prepared = prepared
         self.reference = Reference.open(folder)
 
     def artifact(self, kind: Format, path: Path, settings: SessionSettings, margin: float | None) -> Artifact:
@@ -149,6 +152,32 @@ class Check:
             return self._workers.call(measure, order)
         except WorkerError as error:
             return failed(path, kind, str(error), error.log)
+
+    def time(self, target: Target, artifacts: Sequence[Artifact]) -> tuple[Artifact, ...]:
+        """Time those that did not fail, side by side, in a process of their own.
+
+        Args:
+            target: their files.
+            artifacts: as `artifact` gave them, one a file.
+        """
+        sound = [
+            index
+            for index, artifact in enumerate(artifacts)
+            if artifact.verdict in (Verdict.PASS, Verdict.INCONCLUSIVE)
+        ]
+        files = [target.files[index] for index in sound]
+        settings = [each for kind, _, each in files if FORMATS[kind].family is Family.ONNX]
+        order = TimeOrder(
+            artifacts=tuple((path, kind) for kind, path, _ in files),
+            reference=self._folder,
+            settings=next(iter(settings), SessionSettings()),
+        )
+        try:
+            latencies = self._workers.call(time_artifacts, order) if sound else ()
+        except WorkerError:  # a figure for information: each of them has run before
+            return tuple(artifacts)
+        known = dict(zip(sound, latencies, strict=True))
+        return tuple(replace(each, latency=known.get(index)) for index, each in enumerate(artifacts))
 
 
 @contextmanager
@@ -170,8 +199,8 @@ def checking(model: ReferenceModel, dataset: Dataset, *, time_limit_s: float) ->
             data_sha256=dataset.sha256,
             labels=class_labels(dataset),
         )
-        workers.call(prepare, order)
-        yield Check(workers, order.out)
+        prepared = workers.call(prepare, order)
+        yield Check(workers, order.out, prepared)
 
 
 def newest_version(folder: Path) -> Path | None:

@@ -24,6 +24,10 @@ Custom = Annotated[
 ]
 Trust = Annotated[bool, typer.Option("--trust", help="Run the file that --custom names.")]
 TimeLimit = Annotated[float, typer.Option(min=1, help="Seconds that one step may take.")]
+ReportFile = Annotated[
+    Path | None, typer.Option("--report", help="Write the HTML report to this file, whatever the verdict.")
+]
+JUnitFile = Annotated[Path | None, typer.Option(help="Write the verdicts as JUnit XML to this file.")]
 Data = Annotated[str | None, typer.Option(help="mnist, an .npz file or a folder; by default the run's own.")]
 
 
@@ -52,6 +56,8 @@ def export(
     custom: Custom = None,
     trust: Trust = False,
     time_limit: TimeLimit = 1800,
+    report: ReportFile = None,
+    junit: JUnitFile = None,
     repository: Annotated[Path, typer.Option(help="The folder of published models.")] = REPOSITORY,
     as_json: AsJson = False,
 ) -> None:
@@ -62,12 +68,15 @@ def export(
     """
     import msgspec
 
-    from export.console import ConsoleListener, make_console, print_table
+    from export.console import ConsoleListener, make_console
+    from export.console_table import print_table
     from export.formats import FORMATS, Format, default_formats, parse_formats
     from export.pipeline import ExportOptions, export_model
+    from export.report_files import check_destinations, write_copies
     from export.source import find_checkpoint, load_run_data
     from training.datasets import load_dataset
 
+    check_destinations(report, junit)
     named = parse_formats(formats) if formats else []
     wanted = {Format.ONNX, *(named or default_formats())}
     options = ExportOptions(
@@ -91,8 +100,10 @@ def export(
             name=name,
             listener=listener,
         )
+    write_copies(outcome.report, dataset.test.inputs, page=report, junit=junit)
     if as_json:
-        typer.echo(msgspec.json.encode(outcome))
+        facts = {"artifacts": outcome.artifacts, "manifest": outcome.manifest, "verdict": outcome.verdict}
+        typer.echo(msgspec.json.encode(facts))
     else:
         print_table(make_console(sys.stdout), outcome.artifacts)
         if outcome.manifest:
@@ -128,6 +139,8 @@ def parity(
     custom: Custom = None,
     trust: Trust = False,
     time_limit: TimeLimit = 1800,
+    report: ReportFile = None,
+    junit: JUnitFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Check published artifacts against the trained model again, or a live server against what was published.
@@ -137,10 +150,13 @@ def parity(
     import msgspec
 
     from export.check import checking, find_target
-    from export.console import ConsoleListener, make_console, print_served, print_table
+    from export.check_report import check_report
+    from export.console import ConsoleListener, make_console, print_served
+    from export.console_table import print_table
+    from export.report_files import check_destinations, write_copies
     from export.served import find_standard, require_version
-    from export.verdict import worst
 
+    check_destinations(report, junit)
     found = find_target(target)
     code = _trusted(custom, trust)
     if url is not None:
@@ -153,15 +169,22 @@ def parity(
             print_served(make_console(sys.stdout), result)
         raise typer.Exit(result.verdict.exit_code)
     model, dataset = _reference(found, target, reference, data, code)
-    artifacts = []
     with ConsoleListener(make_console(sys.stderr)) as listener:
-        listener.begin(f"running the reference on {len(dataset.test):,} samples")
+        listener.begin(running := f"running the reference on {len(dataset.test):,} samples")
         with checking(model, dataset, time_limit_s=time_limit) as check:
+            listener.end(running)
+            verdicts = []
             for kind, path, settings in found.files:
-                listener.begin(f"running {kind} on {len(dataset.test):,} samples")
-                artifacts.append(check.artifact(kind, path, settings, margin))
-                listener.done(artifacts[-1])
-    verdict = worst(artifact.verdict for artifact in artifacts)
+                listener.begin(what := f"running {kind} on {len(dataset.test):,} samples")
+                verdicts.append(check.artifact(kind, path, settings, margin))
+                listener.end(what)
+                listener.done(verdicts[-1])
+            listener.begin("timing")
+            artifacts = check.time(found, verdicts)
+            listener.end("timing")
+            result = check_report(found, target, model, dataset, check, artifacts)
+    write_copies(result, dataset.test.inputs, page=report, junit=junit)
+    verdict = result.verdict
     if as_json:
         typer.echo(msgspec.json.encode({"verdict": verdict, "artifacts": artifacts}))
     else:

@@ -1,27 +1,20 @@
-"""What `export` and `parity` show people: progress while they work, and the table of artifacts."""
+"""What `export` and `parity` show people while they work."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from export.console_table import COLOURS
 from export.manifest import Artifact
-from export.report import COLUMNS, cells
-from export.verdict import Verdict
+from export.markup import printable
 
 if TYPE_CHECKING:
     from export.served import ServedCheck
 
-COLOURS = {
-    Verdict.PASS: "green",
-    Verdict.FAIL: "red",
-    Verdict.REFUSED: "red",
-    Verdict.INCONCLUSIVE: "yellow",
-}
 PLAIN_WIDTH = 160  # where there is no terminal to measure, a table should not be squeezed into 80 columns
 
 
@@ -75,7 +68,7 @@ class ConsoleListener:
     def done(self, artifact: Artifact) -> None:
         """Say an artifact's verdict."""
         line = Text(f"{artifact.format}: ").append(artifact.verdict, COLOURS[artifact.verdict])
-        self._console.print(line.append(f", {artifact.reason}"))
+        self._console.print(line.append(f", {printable(artifact.reason)}"))
 
 
 def print_served(console: Console, result: "ServedCheck") -> None:
@@ -93,14 +86,3 @@ def print_served(console: Console, result: "ServedCheck") -> None:
             console.print(f"the first of them: {listed}{more}", highlight=False)
     line = Text("parity: ").append(result.verdict, COLOURS[result.verdict])
     console.print(line.append(f", {result.reason} ({result.url}, {result.model} version {result.version})"))
-
-
-def print_table(console: Console, artifacts: Sequence[Artifact]) -> None:
-    """Print one row an artifact."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in COLUMNS:
-        table.add_column(column, justify="left" if column in ("artifact", "verdict", "why") else "right")
-    for artifact in artifacts:
-        *numbers, verdict, reason = cells(artifact)
-        table.add_row(*numbers, Text(verdict, COLOURS[artifact.verdict]), Text(reason))
-    console.print(table)

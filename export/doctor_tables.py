@@ -8,7 +8,7 @@ from rich.text import Text
 
 from export.doctor import Diagnosis
 from export.finding import State
-from export.inspect_tables import printable
+from export.inspect_tables import one_line
 
 COLOURS = {
     State.OK: "green",
@@ -25,9 +25,9 @@ def print_diagnosis(console: Console, found: Diagnosis, *, logs: bool) -> None:
     for column in ("check", "state", "seconds", "what was found"):
         table.add_column(column, justify="right" if column == "seconds" else "left")
     for each in found.findings:
-        text = Text(printable(each.detail))
+        text = Text(one_line(each.detail))
         if each.mend:
-            text.append(f": {printable(each.mend)}", "bold")
+            text.append(f": {one_line(each.mend)}", "bold")
         table.add_row(
             each.check,
             Text(each.state, COLOURS[each.state]),
@@ -39,7 +39,7 @@ def print_diagnosis(console: Console, found: Diagnosis, *, logs: bool) -> None:
         if each.log:
             console.print(Text(f"\n{each.check}:", "bold"))
             for line in each.log.splitlines():
-                console.print(Text(f"  {printable(line)}"))
+                console.print(Text(f"  {one_line(line)}"))
     console.print()
     console.print(_summary(found, logs=logs))
 

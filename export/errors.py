@@ -5,7 +5,8 @@ ExportError
 ├── ConversionError  a converter cannot express this model in its format
 ├── WorkerError      a step's own process crashed, hung or ran out of memory
 ├── ManifestError    a published version is not what its manifest says
-└── PublishError     the repository cannot take a new version
+├── PublishError     the repository cannot take a new version
+└── ReportError      a report cannot be written where it is wanted
 
 Every message is one line that says what is wrong and what to do.
 """
@@ -41,6 +42,10 @@ class ManifestError(ExportError):
 
 class PublishError(ExportError):
     """The repository cannot take a new version."""
+
+
+class ReportError(ExportError):
+    """A report cannot be written where it is wanted."""
 
 
 def first_line(error: BaseException) -> str:

@@ -19,6 +19,7 @@ from export.isolation import Workers
 from export.manifest import SCHEMA_VERSION, Artifact, DataInfo, Manifest, Source
 from export.publish import check_model_name, publish, staging
 from export.reference import ReferenceKind, ReferenceModel
+from export.report import Report, export_report
 from export.sessions import SessionSettings
 from export.source import Checkpoint
 from export.steps import (
@@ -32,7 +33,7 @@ from export.steps import (
     prepare,
     time_artifacts,
 )
-from export.verdict import Verdict, worst
+from export.verdict import Verdict
 from training.datasets import Dataset
 
 AT_ONCE = 2  # steps that run side by side
@@ -81,11 +82,13 @@ class Outcome:
         artifacts: every format that was tried.
         manifest: as published; None if a required artifact did not pass.
         verdict: pass, fail, or inconclusive if that is the worst of what was published.
+        report: all of it for people, also if nothing was published.
     """
 
     artifacts: tuple[Artifact, ...]
     manifest: Manifest | None
     verdict: Verdict
+    report: Report
 
 
 def export_model(
@@ -130,14 +133,15 @@ def export_model(
                 listener=listener,
             )
             prepared, artifacts = export.run()
-        shipped = {artifact.format for artifact in artifacts if artifact.path is not None}
-        if not shipped.issuperset(options.required):
-            return Outcome(artifacts=artifacts, manifest=None, verdict=Verdict.FAIL)
         draft = _draft(name, prepared, checkpoint, dataset, options, artifacts)
-        shutil.rmtree(scratch)
-        manifest = publish(draft, folder)
-        verdict = worst(artifact.verdict for artifact in artifacts if artifact.path is not None)
-        return Outcome(artifacts=artifacts, manifest=manifest, verdict=verdict)
+        required = tuple(options.required)
+        shipped = {artifact.format for artifact in artifacts if artifact.path is not None}
+        manifest = None
+        if shipped.issuperset(required):
+            shutil.rmtree(scratch)
+            manifest = publish(draft, folder, required=required, samples=dataset.test.inputs)
+        report = export_report(manifest or draft, required)
+        return Outcome(artifacts=artifacts, manifest=manifest, verdict=report.verdict, report=report)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,10 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from export.errors import PublishError
+from export.formats import Format
 from export.manifest import MODEL_NAME, Manifest, write_manifest
-from export.report import write_report
+from export.report import export_report
+from export.report_files import write_report
+from export.runner import Feed
 
 STAGING = ".staging-"
+NO_SAMPLES: Feed = {}
 
 
 def check_model_name(name: str) -> str:
@@ -90,12 +94,16 @@ def _remove_stale(home: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def publish(manifest: Manifest, folder: Path) -> Manifest:
+def publish(
+    manifest: Manifest, folder: Path, *, required: tuple[Format, ...] = (), samples: Feed = NO_SAMPLES
+) -> Manifest:
     """Give a staged folder the next free version number and its place in the repository.
 
     Args:
         manifest: complete but for the version's number.
         folder: the staging folder, with every artifact in it.
+        required: formats without which nothing is published, for the report.
+        samples: the test inputs by name, for the report to show.
 
     Returns:
         The manifest as published.
@@ -104,7 +112,7 @@ def publish(manifest: Manifest, folder: Path) -> Manifest:
     while True:
         taken = [int(path.name) for path in home.iterdir() if path.name.isdecimal()]
         numbered = replace(manifest, version=max(taken, default=0) + 1)
-        write_report(numbered, folder)
+        write_report(export_report(numbered, required), folder, samples)
         write_manifest(numbered, folder)
         target = home / str(numbered.version)
         try:

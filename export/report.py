@@ -1,82 +1,121 @@
-"""The report of a version: one self-contained page for a release ticket, and the same numbers as JSON."""
+"""What the report of an export or a check says; `export.report_files` writes it down.
 
-import html
-from pathlib import Path
-
-import msgspec
-
-from export.manifest import Artifact, Manifest
-
-STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #1b1f24; max-width: 64rem; margin: 2rem auto }
-table { border-collapse: collapse; width: 100%; margin: 1rem 0 }
-th, td { padding: .35rem .6rem; border-bottom: 1px solid #d7dce2; text-align: right; vertical-align: top }
-th:first-child, td:first-child, th:last-child, td:last-child { text-align: left }
-.pass { color: #116329 } .fail, .refused { color: #b3261e } .inconclusive { color: #8a5a00 }
-code { font-size: .85em; overflow-wrap: anywhere }
+`report.json` is this structure, whose schema is docs/report.schema.json; docs/report.md explains it.
 """
-COLUMNS = ("artifact", "bytes", "accuracy", "agreement", "max |Δ|", "drop at most", "verdict", "why")
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from export.environment import Machine, this_machine
+from export.formats import Format
+from export.manifest import Artifact, DataInfo, Manifest, TensorInfo
+from export.verdict import Verdict, worst
+
+REPORT_SCHEMA_VERSION = 1
 
 
-def write_report(manifest: Manifest, folder: Path) -> None:
-    """Write `report.html` and `report.json` into a folder that nobody reads yet."""
-    (folder / "report.html").write_text(_page(manifest), encoding="utf-8")
-    numbers = {
-        "schema_version": manifest.schema_version,
-        "model": manifest.model,
-        "version": manifest.version,
-        "dataset": manifest.dataset,
-        "artifacts": manifest.artifacts,
-    }
-    (folder / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(numbers), indent=2) + b"\n")
+class Occasion(StrEnum):
+    """What a report is of."""
+
+    EXPORT = "export"
+    PARITY = "parity"
 
 
-def cells(artifact: Artifact) -> tuple[str, ...]:
-    """One artifact as texts in the order of `COLUMNS`; a dash where nothing was measured."""
-    comparison = artifact.comparison
-    deciding = comparison.deciding if comparison else None
-    change = deciding.accuracy if deciding else None
-    delta = comparison.max_abs_delta if comparison else None
-    agreement = deciding.agreement if deciding else None
-    return (
-        artifact.format,
-        f"{artifact.bytes:,}" if artifact.bytes else "-",
-        f"{change.candidate:.2%}" if change else "-",
-        "-" if agreement is None else f"{agreement:.2%}",
-        "-" if delta is None else f"{delta:.1e}",
-        f"{change.drop_upper_points:.3f} pp" if change else "-",
-        artifact.verdict,
-        artifact.reason,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceInfo:
+    """What the artifacts were held to.
+
+    Attributes:
+        name: of its run or its file.
+        sha256: of its content.
+        custom_sha256: of the Python file with layers of the user's own that was trusted and run.
+    """
+
+    name: str
+    sha256: str
+    custom_sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """Where the artifacts were made, run and timed.
+
+    Attributes:
+        machine: its hardware.
+        packages: name to version.
+        cpu_flags: instruction sets that integer kernels choose by.
+    """
+
+    machine: Machine
+    packages: dict[str, str]
+    cpu_flags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Everything that a report says; `report.json` is just this.
+
+    Attributes:
+        schema_version: of this structure.
+        occasion: an export, or a check of what was there.
+        model: its name.
+        version: the published one; None if nothing was published, or a file on its own was checked.
+        created: when, ISO 8601.
+        verdict: on the whole, what the exit code says.
+        reference: what the artifacts were held to.
+        dataset: the samples that they ran on.
+        inputs: of the model.
+        outputs: of the model.
+        labels: one text a class; none where there are no classes, or several outputs have their own.
+        required: formats without which nothing is published; of a check, all that were checked.
+        artifacts: one entry a format.
+        environment: where all that happened.
+    """
+
+    schema_version: int = REPORT_SCHEMA_VERSION
+    occasion: Occasion
+    model: str
+    version: int | None
+    created: str
+    verdict: Verdict
+    reference: ReferenceInfo
+    dataset: DataInfo
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+    labels: tuple[str, ...]
+    required: tuple[Format, ...]
+    artifacts: tuple[Artifact, ...]
+    environment: Environment
+
+
+def export_report(manifest: Manifest, required: tuple[Format, ...] = ()) -> Report:
+    """The report of an export.
+
+    Args:
+        manifest: as published, or with version 0 if it was not.
+        required: formats without which nothing is published.
+    """
+    shipped = [artifact for artifact in manifest.artifacts if artifact.path is not None]
+    complete = {artifact.format for artifact in shipped}.issuperset(required)
+    source = manifest.source
+    return Report(
+        occasion=Occasion.EXPORT,
+        model=manifest.model,
+        version=manifest.version or None,
+        created=manifest.created,
+        verdict=worst(artifact.verdict for artifact in shipped) if complete else Verdict.FAIL,
+        reference=ReferenceInfo(
+            name=f"run {source.run}" if source.run else "a checkpoint without a run",
+            sha256=source.checkpoint_sha256,
+            custom_sha256=source.custom_sha256,
+        ),
+        dataset=manifest.dataset,
+        inputs=manifest.inputs,
+        outputs=manifest.outputs,
+        labels=manifest.labels,
+        required=required,
+        artifacts=manifest.artifacts,
+        environment=Environment(
+            machine=this_machine(), packages=manifest.packages, cpu_flags=manifest.cpu_flags
+        ),
     )
-
-
-def _page(manifest: Manifest) -> str:
-    title = html.escape(f"{manifest.model} version {manifest.version}")
-    head = "".join(f"<th>{html.escape(column)}</th>" for column in COLUMNS)
-    rows = "".join(
-        f'<tr class="{artifact.verdict}">'
-        + "".join(f"<td>{html.escape(text)}</td>" for text in cells(artifact))
-        + "</tr>"
-        for artifact in manifest.artifacts
-    )
-    facts = "".join(
-        f"<tr><td>{html.escape(name)}</td><td><code>{html.escape(value)}</code></td></tr>"
-        for name, value in _facts(manifest)
-    )
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
-        f"<style>{STYLE}</style><h1>{title}</h1><table><tr>{head}</tr>{rows}</table>"
-        f"<h2>Provenance</h2><table>{facts}</table></html>\n"
-    )
-
-
-def _facts(manifest: Manifest) -> list[tuple[str, str]]:
-    return [
-        ("created", manifest.created),
-        ("run", manifest.source.run or "-"),
-        ("checkpoint SHA-256", manifest.source.checkpoint_sha256),
-        ("data", f"{manifest.dataset.name}, {manifest.dataset.samples:,} test samples"),
-        ("data SHA-256", manifest.dataset.sha256),
-        ("packages", ", ".join(f"{name} {version}" for name, version in manifest.packages.items())),
-        ("CPU", ", ".join(manifest.cpu_flags) or "-"),
-    ]

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Self, assert_never
 import numpy as np
 from numpy.typing import NDArray
 
-from export.errors import ManifestError, first_line
+from export.errors import ManifestError
 from export.formats import FORMATS, Family, Format
 from export.runner import Answer, Feed, InputSpec, Runner
 from export.sessions import SessionSettings, open_session
 from export.signature import name_outputs
+from export.tflite_runner import TFLiteRunner
 
 if TYPE_CHECKING:
     import keras
@@ -147,52 +148,3 @@ class OnnxRunner(_Batched):
 
     def _call(self, feed: dict[str, NDArray[Any]]) -> Answer:
         return dict(zip(self._outputs, self._session.run(self._outputs, feed), strict=True))
-
-
-class TFLiteRunner(_Batched):
-    """A TFLite file under LiteRT, one sample a call, quantizing inputs and dequantizing outputs."""
-
-    def __init__(self, path: Path, *, reference_kernels: bool) -> None:
-        from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-        kernels = OpResolverType.BUILTIN_REF if reference_kernels else OpResolverType.AUTO
-        try:
-            self._interpreter = Interpreter(
-                model_path=str(path), experimental_op_resolver_type=kernels, num_threads=1
-            )
-            self._interpreter.allocate_tensors()
-            signature = self._interpreter.get_signature_runner("serving_default")
-        except (ValueError, RuntimeError) as error:
-            raise ManifestError(f"{path} is not a usable TFLite file: {first_line(error)}") from error
-        self._inputs = signature.get_input_details()
-        self._outputs = signature.get_output_details()
-
-    def _call(self, feed: dict[str, NDArray[Any]]) -> Answer:
-        tensors = {name: _quantize(array, self._inputs[name]) for name, array in feed.items()}
-        count = len(next(iter(tensors.values())))
-        raw: dict[str, list[NDArray[Any]]] = {name: [] for name in self._outputs}
-        for sample in range(count):
-            for name, tensor in tensors.items():
-                self._interpreter.set_tensor(self._inputs[name]["index"], tensor[sample : sample + 1])
-            self._interpreter.invoke()
-            for name, detail in self._outputs.items():
-                raw[name].append(self._interpreter.get_tensor(detail["index"]))
-        return {name: _dequantize(np.concatenate(parts), self._outputs[name]) for name, parts in raw.items()}
-
-
-def _quantize(array: NDArray[Any], detail: dict[str, Any]) -> NDArray[Any]:
-    scale, zero_point = detail["quantization"]
-    dtype = np.dtype(detail["dtype"])
-    if scale == 0:
-        return array.astype(dtype)
-    limits = np.iinfo(dtype)
-    quantized: NDArray[Any] = np.clip(np.rint(array / scale) + zero_point, limits.min, limits.max)
-    return quantized.astype(dtype)
-
-
-def _dequantize(array: NDArray[Any], detail: dict[str, Any]) -> NDArray[Any]:
-    scale, zero_point = detail["quantization"]
-    if scale == 0:
-        return array
-    real: NDArray[Any] = (array.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
-    return real

@@ -1,15 +1,28 @@
 """One way to call any Keras model: named inputs in, a dict of named outputs out."""
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from export.errors import ConversionError
 
+if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-FIXED_BATCH = 1  # what microcontrollers and browsers take
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixedShape:
+    """The one shape that a file for devices takes.
+
+    Attributes:
+        sample_shapes: shape of one sample by input name, which fills in what the model leaves free.
+        batch: samples a call: what microcontrollers and browsers take.
+    """
+
+    sample_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    batch: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,38 +35,84 @@ class Signature:
 
     model: "keras.Model"
 
-    def inputs(self, batch: int | None) -> "list[tf.TensorSpec]":
-        """Specs of the inputs, the first dimension `batch` samples or free."""
+    def inputs(self, fixed: FixedShape | None = None) -> "list[tf.TensorSpec]":
+        """Specs of the inputs, in the model's order.
+
+        Args:
+            fixed: to what free dimensions are set; None leaves them free.
+
+        Raises:
+            ConversionError: a free dimension that no sample shape fills.
+        """
         import tensorflow as tf
 
+        if fixed is None:
+            shapes = [(None, *tensor.shape[1:]) for tensor in self.model.inputs]
+        else:
+            shapes = [(fixed.batch, *_sample_shape(tensor, fixed)) for tensor in self.model.inputs]
         return [
-            tf.TensorSpec((batch, *tensor.shape[1:]), tensor.dtype, name=tensor.name)
-            for tensor in self.model.inputs
+            tf.TensorSpec(shape, tensor.dtype, name=tensor.name)
+            for shape, tensor in zip(shapes, self.model.inputs, strict=True)
         ]
 
-    def function(self) -> "Callable[..., dict[str, tf.Tensor]]":
-        """A plain function of the input tensors, in the order of `inputs`."""
-        model, names = self.model, [tensor.name for tensor in self.model.inputs]
+    def function(self, dropped: frozenset[str] = frozenset()) -> "Callable[..., dict[str, tf.Tensor]]":
+        """A plain function of the input tensors, in the order of `inputs`.
+
+        Args:
+            dropped: outputs to leave out.
+        """
 
         def serve(*tensors: "tf.Tensor") -> "dict[str, tf.Tensor]":
-            feed: Any = tensors[0] if len(tensors) == 1 else dict(zip(names, tensors, strict=True))
-            return name_outputs(model, model(feed, training=False))
+            outputs = name_outputs(self.model, self.model(_structured(self.model, tensors), training=False))
+            return {name: value for name, value in outputs.items() if name not in dropped}
 
         return serve
 
 
+def _sample_shape(tensor: "keras.KerasTensor", fixed: FixedShape) -> tuple[int, ...]:
+    """The shape of one sample, without free dimensions."""
+    shape = tuple(tensor.shape[1:])
+    if None not in shape:
+        return shape
+    given = fixed.sample_shapes.get(tensor.name, ())
+    if len(given) != len(shape) or any(
+        size not in (None, got) for size, got in zip(shape, given, strict=True)
+    ):
+        raise ConversionError(
+            f"input {tensor.name} has free dimensions, {shape}, and no sample fills them: add test samples"
+        )
+    return given
+
+
+def _structured(model: "keras.Model", tensors: "tuple[tf.Tensor, ...]") -> Any:  # noqa: ANN401  (the model's own)
+    """Inputs as the model was built to take them: one, a list, a dict."""
+    import keras
+
+    if len(tensors) == 1 and not keras.tree.is_nested(getattr(model, "input", None)):
+        return tensors[0]
+    return keras.tree.pack_sequence_as(model.input, list(tensors))
+
+
 def name_outputs(model: "keras.Model", outputs: Any) -> dict[str, Any]:  # noqa: ANN401  (whatever a model returns)
     """Give every output of a call its name."""
-    if isinstance(outputs, dict):
+    import keras
+
+    if isinstance(outputs, dict) and not any(keras.tree.is_nested(value) for value in outputs.values()):
         return dict(outputs)
-    values = list(outputs) if isinstance(outputs, list | tuple) else [outputs]
-    return dict(zip(output_names(model), values, strict=True))
+    return dict(zip(output_names(model), keras.tree.flatten(outputs), strict=True))
 
 
 def output_names(model: "keras.Model") -> list[str]:
-    """The outputs' names; a Sequential model keeps none, there it is the last layer's."""
+    """The outputs' names; a Sequential model keeps none, there it is the last layer's.
+
+    Outputs of one layer are numbered from the second on, as they would else be one.
+    """
     import keras
 
-    if isinstance(model, keras.Sequential):
-        return [model.layers[-1].name]
-    return list(model.output_names)
+    names = [model.layers[-1].name] if isinstance(model, keras.Sequential) else list(model.output_names)
+    seen: Counter[str] = Counter()
+    unique = []
+    for name in names:
+        unique.append(f"{name}_{seen[name]}" if seen[name] else name)
+        seen[name] += 1
+    return unique

@@ -188,10 +188,16 @@ def _convert_checkpoint(order: ConvertOrder, path: Path) -> None:
                 labels=order.labels,
                 keep_float=order.keep_float,
                 quantizer=order.quantizer,
+                sample_shapes=_sample_shapes(order, model_inputs(model)),
             )
             export_tflite(model, path, order.format, options)
         case family:
             assert_never(family)
+
+
+def _sample_shapes(order: ConvertOrder, inputs: Sequence[InputSpec]) -> dict[str, tuple[int, ...]]:
+    samples = fit_samples(inputs, read_arrays(order.data, "test"))
+    return {name: array.shape[1:] for name, array in samples.items()}
 
 
 def _calibration(order: ConvertOrder, inputs: Sequence[InputSpec]) -> Feed:

@@ -1,22 +1,27 @@
-"""Keras to ONNX, by tf2onnx."""
+"""Keras to ONNX, by tf2onnx, cleaned."""
 
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from export.errors import ConversionError, first_line
-from export.signature import Signature
+from export.onnx_check import save_checked
+from export.onnx_cleanup import clean
+from export.onnx_trace import layer_names, trace_onnx
 
 if TYPE_CHECKING:
     import keras
     import onnx
 
-OPSET = 18
-BATCH = "batch"
+# Keys in the file's metadata, each a JSON text.
+LABELS, INPUTS, LAYERS = "labels", "inputs", "layers"
 
 
 def export_onnx(model: "keras.Model", path: Path, *, labels: tuple[str, ...] = ()) -> Path:
     """Write a checked ONNX file with the model's own input and output names and a free `batch` dimension.
+
+    The file's metadata say what the values of each input mean, the names of the Keras layers, which node
+    names begin with, and the labels. The same model gives the same bytes.
 
     Args:
         model: the trained model.
@@ -24,31 +29,30 @@ def export_onnx(model: "keras.Model", path: Path, *, labels: tuple[str, ...] = (
         labels: one text a class, for the file's metadata.
 
     Raises:
-        ConversionError: tf2onnx or the ONNX checker refuses the model.
+        ConversionError: an operator has no translation, or the ONNX checker or onnxruntime refuses the model.
     """
-    import onnx
-    import tensorflow as tf
-    import tf2onnx
-
-    signature = Signature(model)
+    layers = layer_names(model)
+    proto = trace_onnx(model)
     try:
-        # from_function, as tf2onnx's from_keras does not know Keras 3.
-        proto, _ = tf2onnx.convert.from_function(
-            tf.function(signature.function()), input_signature=signature.inputs(None), opset=OPSET
-        )
-        _name_batch(proto)
-        onnx.checker.check_model(proto, full_check=True)
+        proto = clean(proto, layers)
     except Exception as error:
-        raise ConversionError(f"tf2onnx cannot express this model: {first_line(error)}") from error
-    if labels:
-        onnx.helper.set_model_props(proto, {"labels": json.dumps(labels)})
-    onnx.save(proto, path)
-    return path
+        raise ConversionError(f"onnxruntime refuses what tf2onnx made: {first_line(error)}") from error
+    describe(proto, {INPUTS: _input_meanings(model), LAYERS: layers, **({LABELS: labels} if labels else {})})
+    return save_checked(proto, path)
 
 
-def _name_batch(proto: "onnx.ModelProto") -> None:
-    """Give the free first dimension of every input and output one name; tf2onnx counts them up."""
-    for value in [*proto.graph.input, *proto.graph.output]:
-        dimensions = value.type.tensor_type.shape.dim
-        if dimensions and dimensions[0].dim_value == 0:
-            dimensions[0].dim_param = BATCH
+def describe(proto: "onnx.ModelProto", facts: dict[str, object]) -> None:
+    """Put facts into a file's metadata, in the order of their keys."""
+    del proto.metadata_props[:]
+    for key in sorted(facts):
+        proto.metadata_props.add(key=key, value=json.dumps(facts[key], ensure_ascii=False))
+
+
+def _input_meanings(model: "keras.Model") -> dict[str, str]:
+    """How to prepare what each input takes."""
+    return {
+        tensor.name: "raw pixels, 0 to 255: no scaling"
+        if tensor.dtype == "uint8"
+        else "as the model was trained"
+        for tensor in model.inputs
+    }

@@ -1,24 +1,34 @@
-"""Keras to TFLite with a static batch of one: fp32, fp16, dynamic range, and full int8."""
+"""Keras to TFLite with a static batch of one: fp32, fp16, dynamic range, int8, uint8, int16x8."""
 
+import contextlib
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from export.errors import ConversionError, first_line
+from export.errors import ConversionError, ManifestError, first_line
 from export.formats import FORMATS, Format
+from export.integer_form import input_kinds, integer_form
+from export.layer_names import check_layers, layer_names, layers_of
+from export.quantizers import DEFAULT, QuantizeOrder, find_quantizer
 from export.runner import Feed
-from export.signature import FIXED_BATCH, output_names
+from export.signature import FixedShape, output_names
+from export.tflite_convert import OperatorError, convert_saved_model
+from export.tflite_graph import TFLiteGraph
+from export.tflite_metadata import write_metadata
+from export.tflite_runner import open_interpreter
 from export.to_saved_model import export_saved_model
+from export.unrolled import unrolled
+from export.unsigned_io import unsigned_io
 
 if TYPE_CHECKING:
     import keras
 
-LOGITS = "logits"
+LOGITS, PROBABILITIES = "logits", "probabilities"
+FLOATS = ("FLOAT32", "FLOAT16", "FLOAT64")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,131 +40,145 @@ class TFLiteOptions:
         labels: one text a class, for the file's metadata.
         keep_float: layers to leave out of quantization.
         quantizer: which library quantizes.
+        sample_shapes: shape of one sample by input name: what the model leaves free is fixed to it.
     """
 
     calibration: Feed | None = None
     labels: tuple[str, ...] = ()
     keep_float: tuple[str, ...] = ()
-    quantizer: str = "tensorflow"
+    quantizer: str = DEFAULT
+    sample_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 def export_tflite(model: "keras.Model", path: Path, target: Format, options: TFLiteOptions) -> Path:
-    """Write one TFLite file.
+    """Write one TFLite file, which LiteRT has run once.
+
+    The file's batch is 1. Formats in integers leave out `probabilities` beside `logits`, as int8
+    probabilities have a fixed step of 1/256; every other output is kept. A raw pixel becomes pixel - 128 in
+    the int8 file, itself in the uint8 file, and pixel * 128 in the int16x8 file.
 
     Args:
-        model: the trained model.
+        model: the trained model; it is left unchanged.
         path: the file to write.
         target: one of the TFLite formats.
         options: what else bears on it; the formats in integers need calibration samples.
 
     Raises:
-        ConversionError: the converter refuses the model, or an integer file would keep float tensors.
+        ConversionError: TFLite, or this precision of it, lacks an operator; the line names the layer.
+        SourceError: there is no such quantizer, or it is not installed.
+        OSError: the disk is full.
     """
-    calibration = options.calibration
-    if FORMATS[target].integer:
-        model = integer_form(model)
+    known = layer_names(model)
+    check_layers(options.keep_float, known)
+    integer = FORMATS[target].integer
     with tempfile.TemporaryDirectory() as scratch:
-        export_saved_model(model, Path(scratch) / "fixed", batch=FIXED_BATCH)
-        path.write_bytes(_convert(Path(scratch) / "fixed", target, calibration))
-    if FORMATS[target].integer:
-        _require_integers(path)
+        saved_model = Path(scratch) / "fixed"
+        try:
+            _save_fixed(model, saved_model, options, integer=integer)
+            float_file = convert_saved_model(saved_model)
+            content = (
+                float_file
+                if target is Format.TFLITE
+                else _quantize(float_file, saved_model, target, options, known)
+            )
+        except OperatorError as error:
+            layer = _layer(error.names, known)
+            raise ConversionError(f"layer {layer} {error.reason}" if layer else str(error)) from error
+    if integer and not options.keep_float:
+        _require_integers(content, target, known)
+    path.write_bytes(write_metadata(content, options.labels, input_kinds(float_file)))
+    _run_once(path, reference_kernels=integer)
     return path
 
 
-def _convert(saved_model: Path, target: Format, calibration: Feed | None) -> bytes:
-    import tensorflow as tf
+def _save_fixed(model: "keras.Model", path: Path, options: TFLiteOptions, *, integer: bool) -> None:
+    """The model as a SavedModel of one shape; for integers, without loops and what they would spoil."""
+    flat = integer or bool(options.keep_float)  # inside a loop, single layers are not told apart
+    spoilt = integer and {LOGITS, PROBABILITIES} <= set(output_names(model))
+    with unrolled(model, options.sample_shapes) if flat else contextlib.nullcontext():
+        export_saved_model(
+            model,
+            path,
+            fixed=FixedShape(sample_shapes=options.sample_shapes),
+            dropped=frozenset({PROBABILITIES} if spoilt else ()),
+        )
 
-    converter = tf.lite.TFLiteConverter.from_saved_model(str(saved_model))
-    if target is not Format.TFLITE:
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if target is Format.TFLITE_FP16:
-        converter.target_spec.supported_types = [tf.float16]
-    if calibration is not None:
-        converter.representative_dataset = lambda: _representatives(calibration)
-        kernels, numbers = {
-            Format.TFLITE_INT8: (tf.lite.OpsSet.TFLITE_BUILTINS_INT8, tf.int8),
-            Format.TFLITE_UINT8: (tf.lite.OpsSet.TFLITE_BUILTINS_INT8, tf.uint8),
-            Format.TFLITE_INT16X8: (
-                tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
-                tf.int16,
-            ),
-        }[target]
-        converter.target_spec.supported_ops = [kernels]
-        converter.inference_input_type = converter.inference_output_type = numbers
+
+def _quantize(
+    float_file: bytes, saved_model: Path, target: Format, options: TFLiteOptions, known: frozenset[str]
+) -> bytes:
+    quantizer = find_quantizer(options.quantizer)
+    floats = _keeper(frozenset(options.keep_float), known) if options.keep_float else None
+    if not FORMATS[target].integer:
+        return quantizer(
+            QuantizeOrder(target=target, saved_model=saved_model, content=float_file, floats=floats)
+        )
+    if options.calibration is None:
+        raise ConversionError(f"{target} needs samples to calibrate on: give --calibration")
+    form = integer_form(float_file, fold=floats is None)
+    order = QuantizeOrder(
+        target=target,
+        saved_model=saved_model,
+        content=form.content,
+        calibration=form.feed(options.calibration),
+        pixels=form.pixels,
+        floats=floats,
+    )
+    content = quantizer(order)
+    return unsigned_io(content) if target is Format.TFLITE_UINT8 else content
+
+
+def _keeper(kept: frozenset[str], known: frozenset[str]) -> Callable[[list[str]], bool]:
+    """Whether an operator, by the names of its tensors, belongs to layers that stay in floats."""
+
+    def keeps(names: list[str]) -> bool:
+        return not kept.isdisjoint(_layers(names, known))
+
+    return keeps
+
+
+def _layers(names: list[str], known: frozenset[str]) -> list[str]:
+    """The layers of an operator, outermost first, by the first of its tensors' names that says so."""
+    return next((found for name in names if (found := layers_of([name], known))), [])
+
+
+def _layer(names: list[str], known: frozenset[str]) -> str | None:
+    return next(iter(_layers(names, known)[-1:]), None)
+
+
+def _require_integers(content: bytes, target: Format, known: frozenset[str]) -> None:
+    """Raise ConversionError if a tensor of a TFLite file holds floats; the line names the layer."""
+    graph = TFLiteGraph(content)
+    computing = [
+        operator
+        for operator in graph.main.operators
+        if graph.kind(operator) not in ("QUANTIZE", "DEQUANTIZE")
+    ]
+    for operator in computing:
+        if not any(
+            graph.dtype(tensor) in FLOATS for tensor in (*operator.outputs, *operator.inputs) if tensor >= 0
+        ):
+            continue
+        names = graph.tensor_names(operator)
+        layer = _layer(names, known)
+        where = f"layer {layer}" if layer else f"the operator {names[0]}"
+        mend = f"add --keep-float {layer}, or leave this format out" if layer else "leave this format out"
+        raise ConversionError(
+            f"{where} has no integer form ({graph.kind(operator)}), which {target} needs: {mend}"
+        )
+
+
+def _run_once(path: Path, *, reference_kernels: bool) -> None:
+    """Raise ConversionError unless LiteRT can run a file; a file that converts need not run."""
     try:
-        content: bytes = converter.convert()
-    except Exception as error:
-        raise ConversionError(f"the TFLite converter refuses this model: {first_line(error)}") from error
-    return content
-
-
-def integer_form(model: "keras.Model") -> "keras.Model":
-    """The same function of raw pixels without an operator in front that would need floats.
-
-    A `Rescaling` without offset right behind the input is folded into the kernels behind it (exact up to
-    rounding; zero padding is unharmed). Calibrated on pixels 0..255, the input then gets scale 1 and zero
-    point -128: int8 is pixel - 128. Of several outputs `logits` alone is kept, as int8 probabilities have a
-    fixed step of 1/256.
-
-    Args:
-        model: raw pixels -> Rescaling -> Conv2D or Dense -> ...; it is left unchanged.
-
-    Raises:
-        ConversionError: whole-number inputs that cannot be brought to that form.
-    """
-    import keras
-
-    if LOGITS in output_names(model):
-        model = keras.Model(model.inputs, {LOGITS: model.get_layer(LOGITS).output})
-    rescaling = _rescaling(model)
-    if rescaling is None:
-        if any("float" not in tensor.dtype for tensor in model.inputs):
-            raise ConversionError(
-                "int8 of whole-number inputs needs a Rescaling without offset as first layer"
-            )
-        return model
-    behind = [layer for layer in model.layers if layer is not rescaling and layer.input is rescaling.output]
-    for layer in behind:
-        if not isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D | keras.layers.Dense):
-            raise ConversionError(f"Rescaling cannot be folded into {layer.name} ({type(layer).__name__})")
-
-    def clone(layer: "keras.Layer") -> "keras.Layer":
-        if layer is rescaling:
-            return keras.layers.Identity(name=layer.name)
-        return type(layer).from_config(layer.get_config())
-
-    pixels = keras.Input(model.inputs[0].shape[1:], dtype="float32", name=model.inputs[0].name)
-    inputs = keras.tree.map_structure(lambda _: pixels, model.input)
-    folded = keras.models.clone_model(model, input_tensors=inputs, clone_function=clone)
-    folded.set_weights(model.get_weights())
-    for layer in behind:
-        kernel, *rest = layer.get_weights()
-        folded.get_layer(layer.name).set_weights([kernel * np.float32(rescaling.scale), *rest])
-    return folded
-
-
-def _rescaling(model: "keras.Model") -> "keras.layers.Rescaling | None":
-    """The Rescaling without offset right behind the only input, if there is one."""
-    import keras
-
-    if len(model.inputs) != 1:
-        return None
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.Rescaling) and layer.input is model.inputs[0]:
-            return layer if np.ndim(layer.scale) == 0 and not np.any(layer.offset) else None
-    return None
-
-
-def _representatives(calibration: Feed) -> Iterator[dict[str, NDArray[Any]]]:
-    """Training samples one at a time."""
-    for index in range(len(next(iter(calibration.values())))):
-        yield {name: array[index : index + 1].astype(np.float32) for name, array in calibration.items()}
-
-
-def _require_integers(path: Path) -> None:
-    """Raise ConversionError if a tensor of a TFLite file holds floats."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    for tensor in Interpreter(model_path=str(path)).get_tensor_details():
-        if np.issubdtype(tensor["dtype"], np.floating):
-            raise ConversionError(f"int8 keeps a float tensor, {tensor['name']}: a layer has no integer form")
+        interpreter = open_interpreter(path, reference_kernels=reference_kernels)
+        for detail in interpreter.get_input_details():
+            interpreter.set_tensor(detail["index"], np.zeros(detail["shape"], detail["dtype"]))
+        interpreter.invoke()
+    except (ManifestError, RuntimeError, ValueError) as error:
+        path.unlink()
+        reason = str(error.__cause__ or error) if isinstance(error, ManifestError) else first_line(error)
+        raise ConversionError(
+            f"LiteRT cannot run what the converter made of this model ({reason.splitlines()[0][:200]}): "
+            "leave this format out"
+        ) from error

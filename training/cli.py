@@ -39,6 +39,9 @@ def train(
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="The same weights each time on one machine; slower.")
     ] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write event files too, into RUN/tensorboard.")
+    ] = False,
     resume: Annotated[
         Path | None, typer.Option(help="Go on with this unfinished run, as it was begun.")
     ] = None,
@@ -58,7 +61,7 @@ def train(
     from training.recipes import change_settings, find_recipe
 
     if resume is not None:
-        plan, source = plan_to_resume(resume)
+        plan, source = plan_to_resume(resume, tensorboard=tensorboard)
     else:
         chosen = change_settings(find_recipe(recipe), changes or [])
         chosen = dataclasses.replace(
@@ -66,7 +69,14 @@ def train(
         )
         folder = out or Path("runs") / f"{chosen.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
         options = data_options(image_size=image_size, grey=grey, test_share=test_share, task=task)
-        plan = Plan(recipe=chosen, options=options, out=folder, seed=seed, deterministic=deterministic)
+        plan = Plan(
+            recipe=chosen,
+            options=options,
+            out=folder,
+            seed=seed,
+            deterministic=deterministic,
+            tensorboard=tensorboard,
+        )
         source = data
     dataset = load_dataset(source, plan.options)
     with ConsoleListener(Console(stderr=True), plan.recipe.epochs) as listener:

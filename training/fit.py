@@ -1,6 +1,8 @@
 """The training loop: from a data set and a recipe to a finished run directory."""
 
+import contextlib
 import dataclasses
+import functools
 import math
 import time
 from collections.abc import Callable
@@ -16,6 +18,7 @@ from training.checks import split_to_learn
 from training.core import Core, build_core
 from training.datasets import Dataset, Samples, Task
 from training.errors import RecordError
+from training.events import epoch_events, require_tensorboard
 from training.interrupt import held_interrupts
 from training.journal import Journal, reopen, restore
 from training.metrics import classification_metrics, regression_metrics
@@ -23,6 +26,7 @@ from training.plan import Plan
 from training.recipes import Recipe
 from training.record import CHECKPOINT_NAME, Epoch, Metrics, RunRecord, Status
 from training.rundir import begin_run, end_run, write_figures
+from training.schedule import last_rate, make_optimizer
 
 if TYPE_CHECKING:
     import keras
@@ -59,12 +63,15 @@ def train(plan: Plan, dataset: Dataset, listener: Listener) -> RunRecord:
         RecipeError: the architecture cannot be built.
         RecordError: the run directory exists, cannot be written, or cannot be resumed.
         TrainingError: the loss became NaN or infinite, or the disk filled up.
+        ModuleNotFoundError: event files are asked for, and TensorBoard is not installed.
     """
     import keras
     import tensorflow as tf
 
     started = time.monotonic()
     learnt = split_to_learn(dataset)
+    if plan.tensorboard:
+        require_tensorboard()
     if plan.deterministic:
         tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(plan.seed)
@@ -114,7 +121,7 @@ def _fit(
     recipe, model, done = plan.recipe, core.model, len(journal.record.history)
     steps = math.ceil(len(fitting) / recipe.batch_size)
     model.compile(
-        optimizer=_optimizer(recipe, steps),
+        optimizer=make_optimizer(recipe, steps),
         loss=core.loss(recipe.label_smoothing),
         metrics=["accuracy"] if core.classes else [],
         jit_compile=False,  # XLA's compilation costs more than it saves on a CPU
@@ -130,7 +137,12 @@ def _fit(
                 patience=recipe.stop_patience,
             )
         )
-    with held_interrupts() as check:
+    with contextlib.ExitStack() as stack:
+        check = stack.enter_context(held_interrupts())
+        if plan.tensorboard:
+            rate = functools.partial(last_rate, recipe, steps)
+            write = stack.enter_context(epoch_events(plan.out, journal.record.history, rate))
+            callbacks.append(_event_writer(journal, write))
         callbacks.insert(0, _follower(model, recipe, journal, steps, listener, check))
         model.fit(
             training_batches(fitting, core.classes, recipe, seed=plan.seed, first_epoch=done),
@@ -186,29 +198,10 @@ def _follower(
     )
 
 
-def _optimizer(recipe: Recipe, steps: int) -> "keras.Optimizer":
+def _event_writer(journal: Journal, write: Callable[[Epoch], None]) -> "keras.callbacks.Callback":
     import keras
 
-    return keras.optimizers.Adam(
-        _learning_rate(recipe, steps),
-        weight_decay=recipe.weight_decay or None,
-    )
-
-
-def _learning_rate(recipe: Recipe, steps: int) -> Any:  # noqa: ANN401  (a number or a Keras schedule)
-    import keras
-
-    if not recipe.cosine_schedule:
-        return recipe.learning_rate
-    total = steps * recipe.epochs
-    warmup = round(total * recipe.warmup)
-    return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.05 * recipe.learning_rate if warmup else recipe.learning_rate,
-        warmup_target=recipe.learning_rate if warmup else None,
-        warmup_steps=warmup,
-        decay_steps=max(1, total - warmup),
-        alpha=0.01,
-    )
+    return keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: write(journal.record.history[-1]))
 
 
 def _measure(plan: Plan, core: Core, record: RunRecord, validation: Samples, dataset: Dataset) -> RunRecord:

@@ -7,6 +7,7 @@ import msgspec
 
 from training.datasets import DataOptions
 from training.errors import RecordError
+from training.events import FOLDER as EVENTS_FOLDER
 from training.recipes import Recipe
 from training.record import read_record
 
@@ -21,6 +22,7 @@ class Plan:
         out: the run directory, which must not exist unless the run is resumed.
         seed: of weights, order, dropout and augmentation.
         deterministic: hold TensorFlow to repeatable kernels, at some cost in speed.
+        tensorboard: write event files, into the run directory.
         resume: go on with the unfinished run in `out`.
     """
 
@@ -29,11 +31,16 @@ class Plan:
     out: Path
     seed: int
     deterministic: bool = False
+    tensorboard: bool = False
     resume: bool = False
 
 
-def plan_to_resume(out: Path) -> tuple[Plan, str]:
+def plan_to_resume(out: Path, *, tensorboard: bool = False) -> tuple[Plan, str]:
     """The plan of an unfinished run, and the source of its data.
+
+    Args:
+        out: the run directory.
+        tensorboard: write event files even if the run was begun without.
 
     Raises:
         RecordError: there is no such run, or its settings are not a recipe's.
@@ -51,6 +58,7 @@ def plan_to_resume(out: Path) -> tuple[Plan, str]:
         out=out,
         seed=record.seed,
         deterministic=record.deterministic,
+        tensorboard=tensorboard or (out / EVENTS_FOLDER).is_dir(),
         resume=True,
     )
     return plan, record.dataset.source

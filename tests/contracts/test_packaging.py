@@ -43,6 +43,7 @@ def test_serving_and_clients_bring_no_tensorflow(extra):
     ("extra", "packages"),
     [
         ("train", {TENSORFLOW, "keras"}),
+        ("tensorboard", {TENSORFLOW, "tensorboard"}),
         ("export", {TENSORFLOW, "tf2onnx", "onnxruntime", "ai-edge-litert"}),
         ("serve", {"grpcio", "onnxruntime", "grpcio-health-checking"}),
         ("client", {"grpcio", "pillow"}),
