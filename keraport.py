@@ -17,6 +17,7 @@ import typer
 from clients.cli import predict
 from clients.errors import ClientError
 from export.cli import export
+from export.doctor_cli import doctor
 from export.errors import ExportError
 from export.handed import Handed
 from export.inspect_cli import inspect
@@ -126,6 +127,7 @@ app.command()(parity)
 app.command()(inspect)
 app.command()(serve)
 app.command()(predict)
+app.command()(doctor)
 
 
 def connect(url: str, *, model: str, version: str) -> "Runner":

@@ -42,7 +42,7 @@ def print_inspection(console: Console, found: Inspection) -> None:
     )
 
 
-def printable(text: str) -> str:
+def one_line(text: str) -> str:
     r"""A text of a file's on one line that steers no terminal, cut to what people read."""
     shown = "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode()
@@ -75,7 +75,7 @@ def _version_facts(manifest: Manifest) -> list[tuple[str, Text]]:
         ("packages", _pairs(manifest.packages)),
         ("CPU", " ".join(manifest.cpu_flags) or "not known"),
     ]
-    return [(printable(name), Text(printable(value))) for name, value in facts]
+    return [(one_line(name), Text(one_line(value))) for name, value in facts]
 
 
 def _run_facts(record: RunRecord) -> list[tuple[str, Text]]:
@@ -95,7 +95,7 @@ def _run_facts(record: RunRecord) -> list[tuple[str, Text]]:
         *([("test", _metrics(record.test))] if record.test else []),
         ("packages", _pairs(record.packages)),
     ]
-    return [(name, Text(printable(value))) for name, value in facts]
+    return [(name, Text(one_line(value))) for name, value in facts]
 
 
 def _metrics(metrics: Metrics) -> str:
@@ -116,24 +116,22 @@ def _print_files(console: Console, files: Sequence[FileInspection]) -> None:
             f"{file.latency.one_ms:.3f}" if file.latency else "-",
             _state(file),
             Text(file.verdict, COLOURS[file.verdict]) if file.verdict else Text("-"),
-            Text(printable(file.problem or file.reason or "")),
+            Text(one_line(file.problem or file.reason or "")),
         )
     console.print(table)
 
 
 def _print_file(console: Console, file: FileInspection) -> None:
-    facts = [("file", Text(printable(str(file.path)))), ("state", _state(file))]
+    facts = [("file", Text(one_line(str(file.path)))), ("state", _state(file))]
     if file.sha256:
         facts += [("bytes", Text(f"{file.bytes:,}")), ("SHA-256", Text(file.sha256))]
     if file.verdict:
-        verdict = Text(file.verdict, COLOURS[file.verdict]).append(
-            f", {printable(file.reason or '')}", "none"
-        )
+        verdict = Text(file.verdict, COLOURS[file.verdict]).append(f", {one_line(file.reason or '')}", "none")
         facts.append(("verdict", verdict))
     if file.latency:
         facts.append(("latency", Text(f"{file.latency.one_ms:.3f} ms a sample, where it was exported")))
     if file.problem:
-        facts.append(("problem", Text(printable(file.problem), "red")))
+        facts.append(("problem", Text(one_line(file.problem), "red")))
     _print_pairs(console, facts)
     if file.contents:
         _print_contents(console, file.contents)
@@ -156,7 +154,7 @@ def _print_contents(console: Console, contents: Contents) -> None:
     if contents.custom:
         facts.append(("needs code", ", ".join(contents.custom)))
     facts += [("note", note) for note in contents.notes]
-    _print_pairs(console, [(printable(name), Text(printable(value))) for name, value in facts])
+    _print_pairs(console, [(one_line(name), Text(one_line(value))) for name, value in facts])
     if contents.operators:
         rows = [
             (each.name, "-" if each.version is None else str(each.version), f"{each.count:,}")
@@ -189,7 +187,7 @@ def _print_rows(console: Console, columns: Sequence[str], rows: Iterable[tuple[s
     for column in columns:
         table.add_column(column, justify="right" if column in ("version", "count", "parameters") else "left")
     for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
+        table.add_row(*(Text(one_line(cell)) for cell in row))
     console.print(table)
 
 
@@ -199,7 +197,7 @@ def _state(file: FileInspection) -> Text:
 
 def _operators(operators: Sequence[OperatorFacts]) -> str:
     texts = (
-        printable(each.name)
+        one_line(each.name)
         + ("" if each.version is None else f" v{each.version}")
         + ("" if each.count == 1 else f" ×{each.count}")  # noqa: RUF001  (times)
         for each in operators

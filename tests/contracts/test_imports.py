@@ -48,7 +48,10 @@ def test_the_batcher_knows_neither_grpc_nor_onnxruntime():
     assert not loaded_by("import serving.batcher") & {"grpc", "google", "onnxruntime"}
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["serve", "--help"], ["predict", "--help"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], *([command, "--help"] for command in ("serve", "predict", "inspect", "parity", "doctor"))],
+)
 def test_help_is_light(arguments):
     code = "import keraport\ntry:\n    keraport.main()\nexcept SystemExit:\n    pass"
     loaded = loaded_by(code, *arguments)
