@@ -114,7 +114,7 @@ def _makes_zeros(node: "onnx.NodeProto | None") -> bool:
 
 
 def drop_empty_inputs(proto: "onnx.ModelProto") -> None:
-    """Leave out Resize's region and scales where they are tensors without elements, as the standard has it."""
+    """Leave out Resize's region and scales where they are tensors without elements, as the standard does."""
     empty = {tensor.name for tensor in proto.graph.initializer if 0 in tensor.dims}
     for node in proto.graph.node:
         if node.op_type == "Resize":

@@ -1,4 +1,4 @@
-"""Where a candidate goes wrong: `keraport parity --explain` on real files with a fault planted in one layer."""
+"""Where a candidate goes wrong: `keraport parity --explain` on real files with a fault in one layer."""
 
 import json
 
