@@ -59,7 +59,9 @@ def _subclassed():
 def _several():
     a, b = keras.Input((8,), name="a"), keras.Input((6,), name="b")
     joined = kl.Concatenate()([kl.Dense(5, "relu")(a), kl.Dense(4, "tanh")(b)])
-    return keras.Model([a, b], [kl.Dense(3, "softmax", name="kind")(joined), kl.Dense(1, name="value")(joined)])
+    return keras.Model(
+        [a, b], [kl.Dense(3, "softmax", name="kind")(joined), kl.Dense(1, name="value")(joined)]
+    )
 
 
 def _convolutions():
@@ -249,7 +251,8 @@ def _differ(answer, expected):
     for name, values in answer.items():
         assert (values.shape, values.dtype) == (expected[name].shape, expected[name].dtype), name
     return max(
-        np.abs(answer[name] - values).max() / max(1, np.abs(values).max()) for name, values in expected.items()
+        np.abs(answer[name] - values).max() / max(1, np.abs(values).max())
+        for name, values in expected.items()
     )
 
 
@@ -393,7 +396,9 @@ class _Spectrum(kl.Layer):
 def test_an_operator_that_onnx_has_not_is_refused_by_the_layer_that_needs_it(tmp_path):
     x = keras.Input((4, 4), name="x")
     model = keras.Model(x, kl.Dense(2)(_Spectrum(name="spectrum")(x)))
-    with pytest.raises(ConversionError, match=r"^layer 'spectrum' needs Svd, which tf2onnx cannot express") as told:
+    with pytest.raises(
+        ConversionError, match=r"^layer 'spectrum' needs Svd, which tf2onnx cannot express"
+    ) as told:
         export_onnx(model, tmp_path / "model.onnx")
     assert "\n" not in str(told.value)
     assert not (tmp_path / "model.onnx").exists()
