@@ -98,23 +98,25 @@ def drop_zero_states(proto: "onnx.ModelProto") -> None:
     """Leave out initial states that are zeros: recurrent operators start with zeros by themselves."""
     makers = {output: node for node in proto.graph.node for output in node.output}
     tensors = {tensor.name: tensor for tensor in proto.graph.initializer}
+
+    def zero(name: str) -> bool:
+        if name in tensors:
+            return not _array(tensors[name]).any()
+        node = makers.get(name)
+        if node is None or node.op_type not in (*SHAPING, "Concat", "ConstantOfShape"):
+            return False
+        if node.op_type == "ConstantOfShape":
+            return not any(_array(attribute.t).any() for attribute in node.attribute)
+        return all(zero(part) for part in (node.input if node.op_type == "Concat" else node.input[:1]))
+
     for node in proto.graph.node:
         for place in STATES.get(node.op_type, ()):
-            name = node.input[place] if place < len(node.input) else ""
-            while name in makers and makers[name].op_type in SHAPING:
-                name = makers[name].input[0]
-            if (name in tensors and not _array(tensors[name]).any()) or _makes_zeros(makers.get(name)):
+            if place < len(node.input) and zero(node.input[place]):
                 node.input[place] = ""
 
 
-def _makes_zeros(node: "onnx.NodeProto | None") -> bool:
-    if node is None or node.op_type != "ConstantOfShape":
-        return False
-    return not any(_array(attribute.t).any() for attribute in node.attribute)
-
-
 def drop_empty_inputs(proto: "onnx.ModelProto") -> None:
-    """Leave out Resize's region and scales where they are tensors without elements, as the standard does."""
+    """Leave out Resize's region and scales where they are tensors without elements."""
     empty = {tensor.name for tensor in proto.graph.initializer if 0 in tensor.dims}
     for node in proto.graph.node:
         if node.op_type == "Resize":

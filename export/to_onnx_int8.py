@@ -75,7 +75,7 @@ def _nodes_of(proto: "onnx.ModelProto", layers: tuple[str, ...], keep_float: tup
         if layer not in layers:
             near = difflib.get_close_matches(layer, layers, NEAR, 0.4) or layers[:NEAR]
             raise ConversionError(
-                f"the model has no layer {layer!r} to keep in floats: near are {', '.join(near)}"
+                f"--keep-float names {layer!r}, a layer that the model has not: near are {', '.join(near)}"
             )
     path = layer_path(layers)
     return [
