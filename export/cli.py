@@ -1,5 +1,6 @@
 """`keraport export` and `keraport parity`."""
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,9 +10,9 @@ import typer
 if TYPE_CHECKING:
     from export.check import Target
     from export.custom import CustomCode
-    from export.handed import Handed
-    from export.manifest import Manifest
     from export.reference import ReferenceModel
+    from export.report import Report
+    from export.runner import Runner
     from export.served import ServedCheck
     from training.datasets import Dataset
 
@@ -149,9 +150,8 @@ def parity(
     """
     import msgspec
 
-    from export.check import checking, find_target
-    from export.check_report import check_report
-    from export.console import ConsoleListener, make_console, print_served
+    from export.check import find_target
+    from export.console import make_console, print_served
     from export.console_table import print_table
     from export.report_files import check_destinations, write_copies
     from export.served import find_standard, require_version
@@ -159,60 +159,79 @@ def parity(
     check_destinations(report, junit)
     found = find_target(target)
     code = _trusted(custom, trust)
-    if url is not None:
-        manifest = require_version(found, target)
-        standard = find_standard(found, reference=reference, data=data, runs=RUNS, custom=code)
-        result = _server_parity(context.obj, url, manifest, standard, margin, time_limit)
+    stdout = make_console(sys.stdout)
+    if url is None:
+        model, dataset = _reference(found, target, reference, data, code)
+        result = _check_files(found, target, model, dataset, margin, time_limit)
+        write_copies(result, dataset.test.inputs, page=report, junit=junit)
         if as_json:
-            typer.echo(msgspec.json.encode(result))
+            typer.echo(msgspec.json.encode({"verdict": result.verdict, "artifacts": result.artifacts}))
         else:
-            print_served(make_console(sys.stdout), result)
-        raise typer.Exit(result.verdict.exit_code)
-    model, dataset = _reference(found, target, reference, data, code)
-    with ConsoleListener(make_console(sys.stderr)) as listener:
-        listener.begin(running := f"running the reference on {len(dataset.test):,} samples")
-        with checking(model, dataset, time_limit_s=time_limit) as check:
-            listener.end(running)
-            verdicts = []
-            for kind, path, settings in found.files:
-                listener.begin(what := f"running {kind} on {len(dataset.test):,} samples")
-                verdicts.append(check.artifact(kind, path, settings, margin))
-                listener.end(what)
-                listener.done(verdicts[-1])
-            listener.begin("timing")
-            artifacts = check.time(found, verdicts)
-            listener.end("timing")
-            result = check_report(found, target, model, dataset, check, artifacts)
-    write_copies(result, dataset.test.inputs, page=report, junit=junit)
-    verdict = result.verdict
-    if as_json:
-        typer.echo(msgspec.json.encode({"verdict": verdict, "artifacts": artifacts}))
+            print_table(stdout, result.artifacts)
+            typer.echo(f"parity: {result.verdict}")
     else:
-        print_table(make_console(sys.stdout), artifacts)
-        typer.echo(f"parity: {verdict}")
-    raise typer.Exit(verdict.exit_code)
+        manifest = require_version(found, target)
+        model, dataset = find_standard(found, reference=reference, data=data, runs=RUNS, custom=code)
+        server = context.obj.connect(url, model=manifest.model, version=str(manifest.version))
+        with server as runner:
+            served, result = _check_server(runner, url, found, target, model, dataset, margin, time_limit)
+        write_copies(result, dataset.test.inputs, page=report, junit=junit)
+        if as_json:
+            typer.echo(msgspec.json.encode(served))
+        else:
+            print_served(stdout, served)
+    raise typer.Exit(result.verdict.exit_code)
 
 
-def _server_parity(
-    handed: "Handed",
-    url: str,
-    manifest: "Manifest",
-    standard: "tuple[ReferenceModel, Dataset]",
+def _check_files(
+    found: "Target",
+    target: Path,
+    model: "ReferenceModel",
+    dataset: "Dataset",
     margin: float | None,
     time_limit: float,
-) -> "ServedCheck":
+) -> "Report":
     from export.check import checking
+    from export.check_report import check_report
     from export.console import ConsoleListener, make_console
-    from export.served import check_server
 
-    model, dataset = standard
-    with (
-        handed.connect(url, model=manifest.model, version=str(manifest.version)) as runner,
-        ConsoleListener(make_console(sys.stderr)) as listener,
-    ):
-        listener.begin(f"running the reference on {len(dataset.test):,} samples, to ask {url} for the same")
-        with checking(model, dataset, time_limit_s=time_limit) as check:
-            return check_server(runner, check.reference, url=url, manifest=manifest, margin_points=margin)
+    count = f"{len(dataset.test):,} samples"
+    with ConsoleListener(make_console(sys.stderr)) as listener, contextlib.ExitStack() as stack:
+        with listener.during(f"running the reference on {count}"):
+            check = stack.enter_context(checking(model, dataset, time_limit_s=time_limit))
+        verdicts = []
+        for kind, path, settings in found.files:
+            with listener.during(f"running {kind} on {count}"):
+                verdicts.append(check.artifact(kind, path, settings, margin))
+            listener.done(verdicts[-1])
+        with listener.during("timing"):
+            artifacts = check.time(found, verdicts)
+        return check_report(found, target, model, dataset, check, artifacts)
+
+
+def _check_server(
+    runner: "Runner",
+    url: str,
+    found: "Target",
+    target: Path,
+    model: "ReferenceModel",
+    dataset: "Dataset",
+    margin: float | None,
+    time_limit: float,
+) -> "tuple[ServedCheck, Report]":
+    from export.check import checking
+    from export.check_report import check_report
+    from export.console import ConsoleListener, make_console
+    from export.served import check_server, require_version
+
+    count = f"{len(dataset.test):,} samples"
+    manifest = require_version(found, target)
+    with ConsoleListener(make_console(sys.stderr)) as listener, contextlib.ExitStack() as stack:
+        with listener.during(f"running the reference on {count}"):
+            check = stack.enter_context(checking(model, dataset, time_limit_s=time_limit))
+        with listener.during(f"asking {url} for {count}"):
+            served = check_server(runner, check.reference, url=url, manifest=manifest, margin_points=margin)
+        return served, check_report(found, target, model, dataset, check, [served.artifact])
 
 
 def _reference(
