@@ -1,6 +1,7 @@
 """`keraport parity`."""
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,10 +25,9 @@ if TYPE_CHECKING:
     from export.custom import CustomCode
     from export.explanation import Explanation
     from export.formats import Format
-    from export.handed import Handed
-    from export.manifest import Manifest
     from export.reference import ReferenceModel
     from export.report import Report
+    from export.runner import Runner
     from export.served import ServedCheck
     from training.datasets import Dataset
 
@@ -79,63 +79,31 @@ def parity(
     from export.served import find_standard, require_version
 
     check_destinations(report, junit)
-    found = find_target(target)
-    code = trusted(custom, trust)
-    if url is not None:
+    found, code, console = find_target(target), trusted(custom, trust), make_console(sys.stdout)
+    if url is None:
+        model, dataset = _reference(found, target, reference, data, code)
+        wanted = _Wanted(found, target, model, dataset, margin, time_limit)
+        result, explanations = _check_files(wanted, explain=explain)
+        write_copies(result, dataset.test.inputs, page=report, junit=junit)
+        if as_json:
+            typer.echo(msgspec.json.encode(_facts(result, explanations)))
+        else:
+            print_table(console, result.artifacts)
+            for kind, explanation in explanations.items():
+                print_explanation(console, kind, explanation)
+            typer.echo(f"parity: {result.verdict}")
+    else:
         manifest = require_version(found, target)
-        standard = find_standard(found, reference=reference, data=data, runs=RUNS, custom=code)
-        served = _server_parity(context.obj, url, manifest, standard, margin, time_limit)
+        model, dataset = find_standard(found, reference=reference, data=data, runs=RUNS, custom=code)
+        wanted = _Wanted(found, target, model, dataset, margin, time_limit)
+        with context.obj.connect(url, model=manifest.model, version=str(manifest.version)) as runner:
+            served, result = _check_server(wanted, runner, url)
+        write_copies(result, dataset.test.inputs, page=report, junit=junit)
         if as_json:
             typer.echo(msgspec.json.encode(served))
         else:
-            print_served(make_console(sys.stdout), served)
-        raise typer.Exit(served.verdict.exit_code)
-    model, dataset = _reference(found, target, reference, data, code)
-    result, explanations = _check(found, target, model, dataset, margin, time_limit, explain=explain)
-    write_copies(result, dataset.test.inputs, page=report, junit=junit)
-    if as_json:
-        typer.echo(msgspec.json.encode(_facts(result, explanations)))
-    else:
-        console = make_console(sys.stdout)
-        print_table(console, result.artifacts)
-        for kind, explanation in explanations.items():
-            print_explanation(console, kind, explanation)
-        typer.echo(f"parity: {result.verdict}")
+            print_served(console, served)
     raise typer.Exit(result.verdict.exit_code)
-
-
-def _check(
-    found: "Target",
-    target: Path,
-    model: "ReferenceModel",
-    dataset: "Dataset",
-    margin: float | None,
-    time_limit: float,
-    *,
-    explain: bool,
-) -> "tuple[Report, dict[Format, Explanation | str]]":
-    from export.check import checking
-    from export.check_report import check_report
-    from export.console import ConsoleListener, make_console
-    from export.formats import FORMATS, Family
-
-    explanations: dict[Format, Explanation | str] = {}
-    with ConsoleListener(make_console(sys.stderr)) as listener:
-        samples = f"{len(dataset.test):,} samples"
-        with checking(model, dataset, time_limit_s=time_limit, listener=listener) as check:
-            verdicts = []
-            for kind, path, settings in found.files:
-                with listener.during(f"running {kind} on {samples}"):
-                    verdicts.append(check.artifact(kind, path, settings, margin))
-                listener.done(verdicts[-1])
-            with listener.during("timing"):
-                artifacts = check.time(found, verdicts)
-            for (kind, path, settings), artifact in zip(found.files, artifacts, strict=True):
-                if explain and FORMATS[kind].family is not Family.SAVED_MODEL:
-                    with listener.during(f"looking into {kind}"):
-                        explanations[kind] = check.explain(kind, path, settings, artifact)
-            known = {kind: each for kind, each in explanations.items() if not isinstance(each, str)}
-            return check_report(found, target, model, dataset, check, artifacts, known), explanations
 
 
 def _facts(result: "Report", explanations: "dict[Format, Explanation | str]") -> dict[str, object]:
@@ -143,26 +111,67 @@ def _facts(result: "Report", explanations: "dict[Format, Explanation | str]") ->
     return facts | ({"explanations": explanations} if explanations else {})
 
 
-def _server_parity(
-    handed: "Handed",
-    url: str,
-    manifest: "Manifest",
-    standard: "tuple[ReferenceModel, Dataset]",
-    margin: float | None,
-    time_limit: float,
-) -> "ServedCheck":
-    from export.check import checking
-    from export.console import ConsoleListener, make_console
-    from export.served import check_server
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is to be checked, and against what."""
 
-    model, dataset = standard
+    found: "Target"
+    target: Path
+    model: "ReferenceModel"
+    dataset: "Dataset"
+    margin: float | None
+    time_limit_s: float
+
+
+def _check_files(wanted: _Wanted, *, explain: bool) -> "tuple[Report, dict[Format, Explanation | str]]":
+    from export.check import checking
+    from export.check_report import check_report
+    from export.console import ConsoleListener, make_console
+    from export.formats import FORMATS, Family
+
+    explanations: dict[Format, Explanation | str] = {}
+    count, files = f"{len(wanted.dataset.test):,} samples", wanted.found.files
     with (
-        handed.connect(url, model=manifest.model, version=str(manifest.version)) as runner,
         ConsoleListener(make_console(sys.stderr)) as listener,
-        checking(model, dataset, time_limit_s=time_limit, listener=listener) as check,
-        listener.during(f"asking {url} for {len(dataset.test):,} samples"),
+        checking(wanted.model, wanted.dataset, time_limit_s=wanted.time_limit_s, listener=listener) as check,
     ):
-        return check_server(runner, check.reference, url=url, manifest=manifest, margin_points=margin)
+        verdicts = []
+        for kind, path, settings in files:
+            with listener.during(f"running {kind} on {count}"):
+                verdicts.append(check.artifact(kind, path, settings, wanted.margin))
+            listener.done(verdicts[-1])
+        with listener.during("timing"):
+            artifacts = check.time(wanted.found, verdicts)
+        for (kind, path, settings), artifact in zip(files, artifacts, strict=True):
+            if explain and FORMATS[kind].family is not Family.SAVED_MODEL:
+                with listener.during(f"looking into {kind}"):
+                    explanations[kind] = check.explain(kind, path, settings, artifact)
+        known = {kind: each for kind, each in explanations.items() if not isinstance(each, str)}
+        result = check_report(
+            wanted.found, wanted.target, wanted.model, wanted.dataset, check, artifacts, known
+        )
+    return result, explanations
+
+
+def _check_server(wanted: _Wanted, runner: "Runner", url: str) -> "tuple[ServedCheck, Report]":
+    from export.check import checking
+    from export.check_report import check_report
+    from export.console import ConsoleListener, make_console
+    from export.served import check_server, require_version
+
+    manifest = require_version(wanted.found, wanted.target)
+    with (
+        ConsoleListener(make_console(sys.stderr)) as listener,
+        checking(wanted.model, wanted.dataset, time_limit_s=wanted.time_limit_s, listener=listener) as check,
+    ):
+        with listener.during(f"asking {url} for {len(wanted.dataset.test):,} samples"):
+            served = check_server(
+                runner, check.reference, url=url, manifest=manifest, margin_points=wanted.margin
+            )
+        result = check_report(
+            wanted.found, wanted.target, wanted.model, wanted.dataset, check, [served.artifact], {}
+        )
+    return served, result
 
 
 def _reference(

@@ -13,7 +13,7 @@ from export.custom import CustomCode
 from export.errors import SourceError, first_line
 from export.formats import FORMATS, Format
 from export.judge import judge_runner
-from export.manifest import Manifest
+from export.manifest import Artifact, Manifest
 from export.reference import Reference, ReferenceModel
 from export.runner import Answer, Feed, RunError, Runner
 from export.source import find_checkpoint, load_run_data
@@ -65,6 +65,20 @@ class ServedCheck:
     rows: Rows | None
     reference_sha256: str
     data_sha256: str
+
+    @property
+    def artifact(self) -> Artifact:
+        """The same as a report's row: an ONNX model of which there is no file at hand."""
+        return Artifact(
+            format=Format.ONNX,
+            precision=SERVED.precision,
+            path=None,
+            bytes=0,
+            sha256=None,
+            verdict=self.verdict,
+            reason=self.reason,
+            comparison=self.comparison,
+        )
 
 
 def require_version(target: Target, path: Path) -> Manifest:
@@ -177,12 +191,14 @@ def _count_rows(reference: Answer, answer: Answer | None, comparison: Comparison
     count = comparison.samples
     identical, beyond = np.ones(count, np.bool_), np.zeros(count, np.bool_)
     for output in comparison.outputs:
-        before, after = (
-            answers[output.output].reshape(count, -1).astype(np.float64) for answers in (reference, answer)
-        )
-        identical &= (before == after).all(axis=1)
-        if output.tolerance is not None:
-            beyond |= (np.abs(after - before) > output.tolerance).any(axis=1)
+        before, after = (answers[output.output].reshape(count, -1) for answers in (reference, answer))
+        same = before == after
+        identical &= same.all(axis=1)
+        if before.dtype.kind in "OSU":  # texts
+            beyond |= ~same.all(axis=1)
+        elif output.tolerance is not None:
+            distance = np.abs(after.astype(np.float64) - before.astype(np.float64))
+            beyond |= (distance > output.tolerance).any(axis=1)
     places = np.flatnonzero(beyond)
     return Rows(
         compared=count,

@@ -1,5 +1,6 @@
 """`keraport parity --url`: a live server is held to a published version, row by row, without TensorFlow."""
 
+import html
 import json
 import os
 import shutil
@@ -101,10 +102,13 @@ def test_a_server_with_other_weights_fails(keraport, version, start_server, tmp_
 
     with_changed_weights(version, tmp_path, change)
     server = start_server(tmp_path)
-    result = keraport("parity", version, "--url", server.url, "--json")
+    copies = ("--report", tmp_path / "server.html", "--junit", tmp_path / "server.xml")
+    result = keraport("parity", version, "--url", server.url, "--json", *copies)
     assert result.returncode == 1, result.stderr
     document = json.loads(result.stdout)
     assert document["verdict"] == "fail"
+    assert document["reason"] in html.unescape((tmp_path / "server.html").read_text())
+    assert '<failure message="' in (tmp_path / "server.xml").read_text()
     rows = document["rows"]
     assert (rows["identical"], rows["beyond"] > SAMPLES / 2) == (0, True)
     assert len(rows["first_beyond"]) == min(100, rows["beyond"])
