@@ -16,11 +16,12 @@ import typer
 
 from clients.cli import predict
 from clients.errors import ClientError
-from export.cli import export, parity
+from export.cli import export
 from export.doctor_cli import doctor
 from export.errors import ExportError
 from export.handed import Handed
 from export.inspect_cli import inspect
+from export.parity_cli import parity
 from serving.cli import serve
 from serving.errors import ServingError
 from training.cli import train

@@ -8,11 +8,14 @@ from pathlib import Path
 
 from export.custom import CustomCode
 from export.data import class_labels, data_arrays
-from export.errors import SourceError, WorkerError
+from export.errors import ExportError, SourceError, WorkerError
 from export.exchange import write_arrays
+from export.explain_step import ExplainOrder, explain_artifact, rows_to_trace
+from export.explanation import Explanation
 from export.formats import FORMATS, Family, Format
 from export.isolation import Workers
 from export.judge import failed
+from export.listener import Listener
 from export.manifest import (
     MANIFEST_NAME,
     Artifact,
@@ -137,8 +140,9 @@ class Check:
         reference: its answers.
     """
 
-    def __init__(self, workers: Workers, folder: Path, prepared: Prepared) -> None:
+    def __init__(self, workers: Workers, model: ReferenceModel, folder: Path, prepared: Prepared) -> None:
         self._workers = workers
+        self._model = model
         self._folder = folder
         self.prepared = prepared
         self.reference = Reference.open(folder)
@@ -152,6 +156,33 @@ class Check:
             return self._workers.call(measure, order)
         except WorkerError as error:
             return failed(path, kind, str(error), error.log)
+
+    def explain(
+        self, kind: Format, path: Path, settings: SessionSettings, artifact: Artifact
+    ) -> Explanation | str:
+        """Trace an artifact and the reference layer by layer.
+
+        Args:
+            kind: the artifact's format.
+            path: of the artifact.
+            settings: for ONNX, of the session.
+            artifact: its verdict, whose flipped samples are traced first.
+
+        Returns:
+            What was found, or why nothing could be.
+        """
+        order = ExplainOrder(
+            model=self._model,
+            path=path,
+            format=kind,
+            reference=self._folder,
+            settings=settings,
+            rows=rows_to_trace(artifact.comparison, len(self.reference)),
+        )
+        try:
+            return self._workers.call(explain_artifact, order)
+        except ExportError as error:
+            return str(error)
 
     def time(self, target: Target, artifacts: Sequence[Artifact]) -> tuple[Artifact, ...]:
         """Time those that did not fail, side by side, in a process of their own.
@@ -181,8 +212,16 @@ class Check:
 
 
 @contextmanager
-def checking(model: ReferenceModel, dataset: Dataset, *, time_limit_s: float) -> Iterator[Check]:
+def checking(
+    model: ReferenceModel, dataset: Dataset, *, time_limit_s: float, listener: Listener
+) -> Iterator[Check]:
     """Run a reference on a data set's test samples, and hold candidates to it.
+
+    Args:
+        model: the reference.
+        dataset: whose test split to run it on.
+        time_limit_s: seconds that one step may take.
+        listener: told of progress.
 
     Raises:
         SourceError: the model cannot be loaded, or the data do not fit it.
@@ -199,8 +238,9 @@ def checking(model: ReferenceModel, dataset: Dataset, *, time_limit_s: float) ->
             data_sha256=dataset.sha256,
             labels=class_labels(dataset),
         )
-        prepared = workers.call(prepare, order)
-        yield Check(workers, order.out, prepared)
+        with listener.during(f"running the reference on {len(dataset.test):,} samples"):
+            prepared = workers.call(prepare, order)
+        yield Check(workers, model, order.out, prepared)
 
 
 def newest_version(folder: Path) -> Path | None:

@@ -1,11 +1,13 @@
 """The report of a check of what was already there."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from export.check import Check, Target
 from export.environment import cpu_flags, package_versions, this_machine
+from export.explanation import Explanation
+from export.formats import Format
 from export.manifest import Artifact, DataInfo
 from export.reference import ReferenceModel
 from export.report import Environment, Occasion, ReferenceInfo, Report
@@ -20,6 +22,7 @@ def check_report(
     dataset: Dataset,
     check: Check,
     artifacts: Sequence[Artifact],
+    explanations: Mapping[Format, Explanation],
 ) -> Report:
     """What a check came to.
 
@@ -30,6 +33,7 @@ def check_report(
         dataset: its test split was compared.
         check: the reference that has run.
         artifacts: with their verdicts.
+        explanations: of those that were looked into.
     """
     manifest = target.manifest
     return Report(
@@ -49,5 +53,6 @@ def check_report(
         labels=check.prepared.labels,
         required=tuple(artifact.format for artifact in artifacts),
         artifacts=tuple(artifacts),
+        explanations=dict(explanations),
         environment=Environment(machine=this_machine(), packages=package_versions(), cpu_flags=cpu_flags()),
     )

@@ -16,6 +16,7 @@ CEILING_DB = 200.0  # of equal tensors, whose ratio is infinite
 # Below these a layer is broken: far under what rounding to the tier's numbers leaves (fp32 about 130 dB,
 # fp16 about 60 dB, int8 20 to 40 dB), far above what a wrong weight or scale does.
 FLOORS_DB: Mapping[Tier, float] = {Tier.LOSSLESS: 80.0, Tier.HALF: 40.0, Tier.QUANTIZED: 12.0}
+SLIGHT_DB = 1.0  # a fall that is not worth telling
 DOUBTLESS_DB = 20.0  # two tensors of one shape that are this close are the same layer
 
 
@@ -68,10 +69,8 @@ class Explanation:
                 f"keep it out of quantization with --keep-float {row.layer}, or look at its weights"
             )
         row = next(row for row in self.layers if row.layer == self.noisiest)
-        return (
-            f"no layer breaks (all over {self.floor_db:g} dB); {row.layer} adds the most noise, "
-            f"{row.fall_db:.1f} dB, and leaves {row.snr_db:.1f} dB"
-        )
+        left = "leaves all equal" if row.snr_db >= CEILING_DB else f"leaves {row.snr_db:.1f} dB"
+        return f"no layer breaks (all over {self.floor_db:g} dB); most noise is {row.layer}'s, which {left}"
 
 
 def explain(reference: Trace, candidate: Trace, tier: Tier) -> Explanation:
@@ -100,10 +99,18 @@ def explain(reference: Trace, candidate: Trace, tier: Tier) -> Explanation:
         layers=tuple(rows),
         unmatched=tuple(unmatched),
         broken=next((row.layer for row in rows if row.snr_db < floor), None),
-        noisiest=max(rows[1:] or rows, key=lambda row: row.fall_db).layer if rows else None,
+        noisiest=_noisiest(rows),
         floor_db=floor,
         samples=len(next(iter(reference.values()), ())),
     )
+
+
+def _noisiest(rows: list[LayerNoise]) -> str | None:
+    """The layer with the largest fall; the first one, which falls from nowhere, if no other falls."""
+    later = max(rows[1:], key=lambda row: row.fall_db, default=None)
+    if later is not None and later.fall_db >= SLIGHT_DB:
+        return later.layer
+    return rows[0].layer if rows else None
 
 
 def _owners(layers: list[str], candidate: Trace) -> dict[str, str]:

@@ -22,18 +22,24 @@ def layer_names(model: "keras.Model") -> frozenset[str]:
 
 
 def layers_of(names: Iterable[str], known: frozenset[str]) -> list[str]:
-    """The layers that an operator comes from, the outermost first.
+    """The layers that an operator comes from, the outermost first, by the first of the names that says so.
 
     Args:
-        names: of its tensors, such as `model_1/block_1/conv_1_2/Conv2D;model_1/relu_1/Relu`.
+        names: of what it writes and of its constants, such as `model_1/conv_1_2/Conv2D;model_1/relu_1`.
         known: the model's layers.
     """
-    found = []
     for name in names:
-        for path in name.split(";"):
-            scopes = [NUMBER.sub("", scope) for scope in path.split("/") if NUMBER.search(scope)]
-            found += [scope for scope in scopes if scope in known and scope not in found]
-    return found
+        scopes = [scope for path in name.split(";") for scope in path.split("/") if NUMBER.search(scope)]
+        layers = dict.fromkeys(NUMBER.sub("", scope) for scope in scopes)
+        if found := [layer for layer in layers if layer in known]:
+            return found
+    return []
+
+
+def place_of(names: list[str], known: frozenset[str]) -> str:
+    """Where an operator is, for messages: its innermost layer, else its own name."""
+    layers = layers_of(names, known)
+    return f"layer {layers[-1]}" if layers else f"the operator {names[0] if names else '?'}"
 
 
 def check_layers(kept: Iterable[str], known: frozenset[str]) -> None:

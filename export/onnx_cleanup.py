@@ -1,5 +1,6 @@
 """Make the graph that a converter wrote as plain as the model: fewer operators, the same results."""
 
+import json
 import tempfile
 from collections import Counter
 from collections.abc import Iterable
@@ -8,7 +9,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from export.onnx_names import canonicalize, captured, layer_path, name_dimensions, subgraphs, traced_path
+from export.onnx_names import (
+    all_nodes,
+    canonicalize,
+    captured,
+    layer_path,
+    name_dimensions,
+    subgraphs,
+    traced_path,
+)
 from export.onnx_shapes import fold_shapes, known_shapes
 
 if TYPE_CHECKING:
@@ -17,6 +26,7 @@ if TYPE_CHECKING:
 ROUNDS = 5  # each pass may open the way for another; two or three are the rule
 IR_VERSION = 8  # the oldest that the opset allows, for the sake of old runtimes
 STATES = {"LSTM": (5, 6), "GRU": (5,), "RNN": (5,)}  # which inputs are initial states, zero when left out
+LAYERS = "layers"  # in a file's metadata: the names of all Keras layers
 SHAPING = ("Cast", "Expand", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
 
 
@@ -39,6 +49,7 @@ def clean(proto: "onnx.ModelProto", layers: Iterable[str]) -> "onnx.ModelProto":
         before = Counter(node.op_type for node in proto.graph.node)
         fold_shapes(proto)
         drop_zero_states(proto)
+        drop_empty_inputs(proto)
         drop_flatten_transposes(proto)
         canonicalize(proto, path)
         proto = fold_constants(proto)
@@ -48,6 +59,22 @@ def clean(proto: "onnx.ModelProto", layers: Iterable[str]) -> "onnx.ModelProto":
     name_dimensions(proto)
     _fix_header(proto)
     return proto
+
+
+def finish(proto: "onnx.ModelProto", source: Path) -> None:
+    """Bring a file that was made from a cleaned one into the same order, names and header.
+
+    Args:
+        proto: what a converter made of it; it is changed.
+        source: the cleaned file.
+    """
+    import onnx
+
+    cleaned = onnx.load(source)
+    layers = next((json.loads(prop.value) for prop in cleaned.metadata_props if prop.key == LAYERS), ())
+    canonicalize(proto, layer_path(layers))
+    proto.graph.name = cleaned.graph.name
+    _fix_header(proto)
 
 
 def fold_constants(proto: "onnx.ModelProto") -> "onnx.ModelProto":
@@ -71,19 +98,31 @@ def drop_zero_states(proto: "onnx.ModelProto") -> None:
     """Leave out initial states that are zeros: recurrent operators start with zeros by themselves."""
     makers = {output: node for node in proto.graph.node for output in node.output}
     tensors = {tensor.name: tensor for tensor in proto.graph.initializer}
+
+    def zero(name: str) -> bool:
+        if name in tensors:
+            return not _array(tensors[name]).any()
+        node = makers.get(name)
+        if node is None or node.op_type not in (*SHAPING, "Concat", "ConstantOfShape"):
+            return False
+        if node.op_type == "ConstantOfShape":
+            return not any(_array(attribute.t).any() for attribute in node.attribute)
+        return all(zero(part) for part in (node.input if node.op_type == "Concat" else node.input[:1]))
+
     for node in proto.graph.node:
         for place in STATES.get(node.op_type, ()):
-            name = node.input[place] if place < len(node.input) else ""
-            while name in makers and makers[name].op_type in SHAPING:
-                name = makers[name].input[0]
-            if (name in tensors and not _array(tensors[name]).any()) or _makes_zeros(makers.get(name)):
+            if place < len(node.input) and zero(node.input[place]):
                 node.input[place] = ""
 
 
-def _makes_zeros(node: "onnx.NodeProto | None") -> bool:
-    if node is None or node.op_type != "ConstantOfShape":
-        return False
-    return not any(_array(attribute.t).any() for attribute in node.attribute)
+def drop_empty_inputs(proto: "onnx.ModelProto") -> None:
+    """Leave out Resize's region and scales where they are tensors without elements."""
+    empty = {tensor.name for tensor in proto.graph.initializer if 0 in tensor.dims}
+    for node in proto.graph.node:
+        if node.op_type == "Resize":
+            for place, name in enumerate(node.input):
+                if name in empty:
+                    node.input[place] = ""
 
 
 def drop_flatten_transposes(proto: "onnx.ModelProto") -> None:
@@ -146,7 +185,7 @@ def _array(tensor: "onnx.TensorProto") -> "np.ndarray[tuple[int, ...], np.dtype[
 
 def _fix_header(proto: "onnx.ModelProto") -> None:
     """Leave nothing in the file that tells of the machine or of the libraries that wrote it."""
-    used = {node.domain for node in _all_nodes(proto.graph)} | {""}
+    used = {node.domain for node in all_nodes(proto.graph)} | {""}
     kept = sorted((found.domain, found.version) for found in proto.opset_import if found.domain in used)
     del proto.opset_import[:]
     for domain, version in kept:
@@ -154,10 +193,3 @@ def _fix_header(proto: "onnx.ModelProto") -> None:
     proto.ir_version = IR_VERSION
     proto.producer_name, proto.producer_version, proto.domain, proto.doc_string = "keraport", "", "", ""
     proto.graph.doc_string = ""
-
-
-def _all_nodes(graph: "onnx.GraphProto") -> "Iterable[onnx.NodeProto]":
-    for node in graph.node:
-        yield node
-        for inner in subgraphs(node):
-            yield from _all_nodes(inner)

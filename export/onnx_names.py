@@ -73,6 +73,14 @@ def subgraphs(node: "onnx.NodeProto") -> "list[onnx.GraphProto]":
     return [attribute.g for attribute in node.attribute if attribute.HasField("g")]
 
 
+def all_nodes(graph: "onnx.GraphProto") -> "Iterator[onnx.NodeProto]":
+    """The nodes of a graph and of all graphs inside it."""
+    for node in graph.node:
+        yield node
+        for inner in subgraphs(node):
+            yield from all_nodes(inner)
+
+
 def _needs(node: "onnx.NodeProto") -> list[str]:
     names = [name for name in node.input if name]
     for graph in subgraphs(node):

@@ -4,12 +4,11 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from export.errors import ConversionError, first_line
-from export.onnx_names import subgraphs, traced_path
+from export.onnx_names import all_nodes, traced_path
+from export.onnx_operators import translate_einsum, translate_erfc
 from export.onnx_order import insertion_order
 from export.signature import Signature
 
@@ -55,7 +54,7 @@ def trace_onnx(model: "keras.Model") -> "onnx.ModelProto":
                 output_names=outputs,
                 opset=OPSET,
                 tensors_to_rename=names,
-                custom_op_handlers={"Erfc": (_translate_erfc, [])},
+                custom_op_handlers={"Einsum": (translate_einsum, []), "Erfc": (translate_erfc, [])},
             )
         except Exception as error:
             raise ConversionError(f"tf2onnx cannot express this model: {first_line(error)}") from error
@@ -68,17 +67,6 @@ def trace_onnx(model: "keras.Model") -> "onnx.ModelProto":
 def layer_names(model: "keras.Model") -> tuple[str, ...]:
     """The names of all layers, nested ones too, each once."""
     return tuple(dict.fromkeys(layer.name for layer in model._flatten_layers(include_self=False)))
-
-
-def _translate_erfc(context: Any, node: Any, name: str, _: Any) -> None:  # noqa: ANN401  (tf2onnx has no types)
-    """GELU's complementary error function, which ONNX has not: 1 - Erf(x)."""
-    shape, dtype = context.get_shape(node.output[0]), context.get_dtype(node.output[0])
-    kind = {10: np.float16, 11: np.float64}.get(dtype, np.float32)
-    inputs, outputs = list(node.input), list(node.output)
-    context.remove_node(node.name)
-    one = context.make_const(f"{name}/one", np.array(1, kind)).output[0]
-    erf = context.make_node("Erf", inputs, name=f"{name}/erf", shapes=[shape], dtypes=[dtype]).output[0]
-    context.make_node("Sub", [one, erf], name=name, outputs=outputs, shapes=[shape], dtypes=[dtype])
 
 
 @contextmanager
@@ -101,7 +89,7 @@ def _errors_of_tf2onnx() -> Iterator[list[str]]:
 def _refuse_untranslated(proto: "onnx.ModelProto", layers: tuple[str, ...], errors: list[str]) -> None:
     path = traced_path(layers)
     found = {
-        (path(node.name) or node.name, node.op_type) for node in _all_nodes(proto.graph) if _foreign(node)
+        (path(node.name) or node.name, node.op_type) for node in all_nodes(proto.graph) if _foreign(node)
     }
     for line in errors:
         if failed := re.match(r"(?s)Failed to convert node '(.+?)'.*?\n'?(.*)", line):
@@ -116,13 +104,6 @@ def _refuse_untranslated(proto: "onnx.ModelProto", layers: tuple[str, ...], erro
         f"{', '.join(named)}{more}, which tf2onnx cannot express in ONNX: build the model without it, "
         "or leave the ONNX formats out"
     )
-
-
-def _all_nodes(graph: "onnx.GraphProto") -> "Iterator[onnx.NodeProto]":
-    for node in graph.node:
-        yield node
-        for inner in subgraphs(node):
-            yield from _all_nodes(inner)
 
 
 def _foreign(node: "onnx.NodeProto") -> bool:

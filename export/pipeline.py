@@ -1,13 +1,11 @@
 """From a checkpoint to a published version: prepare, convert, run, compare, publish."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 
 from export.custom import CustomCode
 from export.data import class_labels, data_arrays
@@ -16,6 +14,7 @@ from export.errors import ConversionError, WorkerError
 from export.exchange import write_arrays
 from export.formats import FORMATS, Format
 from export.isolation import Workers
+from export.listener import Listener
 from export.manifest import SCHEMA_VERSION, Artifact, DataInfo, Manifest, Source
 from export.publish import check_model_name, publish, staging
 from export.reference import ReferenceKind, ReferenceModel
@@ -38,19 +37,6 @@ from training.datasets import Dataset
 
 AT_ONCE = 2  # steps that run side by side
 SCRATCH = ".scratch"
-
-
-class Listener(Protocol):
-    """Whoever wants to know how an export goes; told from several threads."""
-
-    def begin(self, what: str) -> None:
-        """Note that something is being done now."""
-
-    def end(self, what: str) -> None:
-        """Note that it is done."""
-
-    def done(self, artifact: Artifact) -> None:
-        """Note that an artifact has its verdict."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +180,7 @@ class _Export:
             data_sha256=self.dataset.sha256,
             labels=class_labels(self.dataset),
         )
-        with self._told(f"running the checkpoint on {len(self.dataset.test):,} samples"):
+        with self.listener.during(f"running the checkpoint on {len(self.dataset.test):,} samples"):
             return self.workers.call(prepare, order)
 
     def _convert(self, kind: Format, others: dict[Format, Future[None]]) -> None:
@@ -211,7 +197,7 @@ class _Export:
             keep_float=self.options.keep_float,
             quantizer=self.options.quantizer,
         )
-        with self._told(f"converting to {kind}"):
+        with self.listener.during(f"converting to {kind}"):
             self.workers.call(convert, order)
 
     def _measure(self, kind: Format, prepared: Future[Prepared], converted: Future[None]) -> Artifact:
@@ -224,7 +210,7 @@ class _Export:
                 reference=self._reference,
                 settings=SessionSettings(),
             )
-            with self._told(f"running {kind} on {len(self.dataset.test):,} samples"):
+            with self.listener.during(f"running {kind} on {len(self.dataset.test):,} samples"):
                 artifact = self.workers.call(measure, order)
         except ConversionError as error:
             artifact = _unshipped(kind, Verdict.REFUSED, str(error))
@@ -251,21 +237,13 @@ class _Export:
             reference=self._reference,
             settings=SessionSettings(),
         )
-        with self._told("timing"):
+        with self.listener.during("timing"):
             try:
                 latencies = self.workers.call(time_artifacts, order)
             except WorkerError:  # a figure for information: each of them has run before
                 return tuple(artifacts)
         known = {each.format: latency for each, latency in zip(shipped, latencies, strict=True)}
         return tuple(replace(each, latency=known.get(each.format)) for each in artifacts)
-
-    @contextmanager
-    def _told(self, what: str) -> Iterator[None]:
-        self.listener.begin(what)
-        try:
-            yield
-        finally:
-            self.listener.end(what)
 
 
 def _unshipped(kind: Format, verdict: Verdict, reason: str, log: str = "") -> Artifact:

@@ -3,10 +3,11 @@
 `report.json` is this structure, whose schema is docs/report.schema.json; docs/report.md explains it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from export.environment import Machine, this_machine
+from export.explanation import Explanation
 from export.formats import Format
 from export.manifest import Artifact, DataInfo, Manifest, TensorInfo
 from export.verdict import Verdict, worst
@@ -69,6 +70,7 @@ class Report:
         labels: one text a class; none where there are no classes, or several outputs have their own.
         required: formats without which nothing is published; of a check, all that were checked.
         artifacts: one entry a format.
+        explanations: by format, where the noise comes from; of those that were looked into.
         environment: where all that happened.
     """
 
@@ -85,6 +87,7 @@ class Report:
     labels: tuple[str, ...]
     required: tuple[Format, ...]
     artifacts: tuple[Artifact, ...]
+    explanations: dict[Format, Explanation] = field(default_factory=dict)
     environment: Environment
 
 

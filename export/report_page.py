@@ -8,6 +8,7 @@ from export.markup import Markup, Piece, join, tag
 from export.report import Report
 from export.report_changes import calibration_table, classes_table, errors_table, measured
 from export.report_flips import flips_section
+from export.report_layers import layers_plot
 from export.report_numbers import heads, shortened
 from export.report_plots import accuracy_plot, changes_plot, histogram_grid
 from export.report_tables import cost_table, outputs_table, unshipped, verdict_chip
@@ -85,7 +86,7 @@ def _sha(sha256: str) -> Markup:
 
 def _sections(report: Report, samples: Feed) -> Iterator[tuple[str, str, Piece]]:
     """Heading, note and content of each section; those without content are left out."""
-    artifacts = report.artifacts
+    artifacts, explanations = report.artifacts, report.explanations.items()
     yield "Verdicts", "", verdict_table(report) if artifacts else None
     yield "Not shipped" if published(report) else "What failed", "", unshipped(report)
     main = heads(artifacts)
@@ -98,6 +99,7 @@ def _sections(report: Report, samples: Feed) -> Iterator[tuple[str, str, Piece]]
         yield f"Changes by class{suffix}", CLASS_NOTE, classes_table(found, report.labels)
         yield f"Calibration{suffix}", CALIBRATION_NOTE, calibration_table(found)
     yield "Flipped samples", "", flips_section(report, samples)
+    yield "Layer by layer", LAYERS_NOTE, join(*(layers_plot(*each) for each in explanations)) or None
     yield "Distances", DISTANCE_NOTE, histogram_grid(artifacts)
     yield "Size and latency", _cost_note(report), cost_table(report)
     yield "Every output", "", outputs_table(report)
@@ -117,6 +119,10 @@ CLASS_NOTE = (
 CALIBRATION_NOTE = (
     "Expected calibration error, mean negative log-likelihood and Brier score, with 95 % paired bootstrap "
     "intervals of their shifts. For information, never a gate."
+)
+LAYERS_NOTE = (
+    "Signal-to-noise ratio of every layer against the reference's, in decibels: each 20 dB less is ten times "
+    "the noise. Layers that a format fuses with others are left out. The line is the tier's floor."
 )
 DISTANCE_NOTE = (
     "|candidate \N{MINUS SIGN} reference|, element by element, in powers of ten; exact equals stand apart at "

@@ -12,7 +12,7 @@ from export.errors import ManifestError
 from export.formats import FORMATS, Family, Format
 from export.runner import Answer, Feed, InputSpec, Runner
 from export.sessions import SessionSettings, open_session
-from export.signature import name_outputs
+from export.signature import name_outputs, structured
 from export.tflite_runner import TFLiteRunner
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class KerasRunner(_Batched):
         self._function = tf.function(lambda feed: model(feed, training=False), reduce_retracing=True)
 
     def _call(self, feed: dict[str, NDArray[Any]]) -> Answer:
-        inputs: Any = next(iter(feed.values())) if len(feed) == 1 else feed
+        inputs = structured(self._model, [feed[spec.name] for spec in self.inputs])
         outputs = name_outputs(self._model, self._function(inputs))
         return {name: np.asarray(value) for name, value in outputs.items()}
 

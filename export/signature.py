@@ -1,7 +1,7 @@
 """One way to call any Keras model: named inputs in, a dict of named outputs out."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +63,7 @@ class Signature:
         """
 
         def serve(*tensors: "tf.Tensor") -> "dict[str, tf.Tensor]":
-            outputs = name_outputs(self.model, self.model(_structured(self.model, tensors), training=False))
+            outputs = name_outputs(self.model, self.model(structured(self.model, tensors), training=False))
             return {name: value for name, value in outputs.items() if name not in dropped}
 
         return serve
@@ -84,13 +84,19 @@ def _sample_shape(tensor: "keras.KerasTensor", fixed: FixedShape) -> tuple[int, 
     return given
 
 
-def _structured(model: "keras.Model", tensors: "tuple[tf.Tensor, ...]") -> Any:  # noqa: ANN401  (the model's own)
-    """Inputs as the model was built to take them: one, a list, a dict."""
+def structured(model: "keras.Model", tensors: Iterable[Any]) -> Any:  # noqa: ANN401  (the model's own)
+    """Inputs as the model was built to take them: one, a list, a dict.
+
+    Args:
+        model: theirs.
+        tensors: in the order of its inputs.
+    """
     import keras
 
-    if len(tensors) == 1 and not keras.tree.is_nested(getattr(model, "input", None)):
-        return tensors[0]
-    return keras.tree.pack_sequence_as(model.input, list(tensors))
+    flat = list(tensors)
+    if len(flat) == 1 and not keras.tree.is_nested(getattr(model, "input", None)):
+        return flat[0]
+    return keras.tree.pack_sequence_as(model.input, flat)
 
 
 def name_outputs(model: "keras.Model", outputs: Any) -> dict[str, Any]:  # noqa: ANN401  (whatever a model returns)

@@ -1,5 +1,6 @@
 """The runner of TFLite files: LiteRT, one sample a call."""
 
+import functools
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -18,13 +19,14 @@ BYTES = 256
 LACKS = "Didn't find op"
 
 
-def open_interpreter(path: Path, *, reference_kernels: bool) -> "Interpreter":
+def open_interpreter(path: Path, *, reference_kernels: bool, keep_tensors: bool = False) -> "Interpreter":
     """Open a TFLite file in LiteRT, on one thread, ready to be invoked.
 
     Args:
         path: of the file.
         reference_kernels: run LiteRT's reference kernels. They lack a few float operators (ELU is one); a
             file with such is run by LiteRT's optimised kernels, without XNNPACK.
+        keep_tensors: keep what is inside the model readable, for which XNNPACK is left out too.
 
     Raises:
         ManifestError: the file cannot be opened.
@@ -32,22 +34,28 @@ def open_interpreter(path: Path, *, reference_kernels: bool) -> "Interpreter":
     from ai_edge_litert.interpreter import OpResolverType
 
     try:
-        if not reference_kernels:
+        if not reference_kernels and not keep_tensors:
             return _open(path, OpResolverType.AUTO)
-        try:
-            return _open(path, OpResolverType.BUILTIN_REF)
-        except ValueError as error:
-            if LACKS not in str(error):
-                raise
-        return _open(path, OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
+        if reference_kernels:
+            try:
+                return _open(path, OpResolverType.BUILTIN_REF, keep_tensors=keep_tensors)
+            except ValueError as error:
+                if LACKS not in str(error):
+                    raise
+        return _open(path, OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES, keep_tensors=keep_tensors)
     except (ValueError, RuntimeError) as error:
         raise ManifestError(f"{path} is not a usable TFLite file: {first_line(error)}") from error
 
 
-def _open(path: Path, kernels: "OpResolverType") -> "Interpreter":
+def _open(path: Path, kernels: "OpResolverType", *, keep_tensors: bool = False) -> "Interpreter":
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(model_path=str(path), experimental_op_resolver_type=kernels, num_threads=1)
+    interpreter = Interpreter(
+        model_path=str(path),
+        experimental_op_resolver_type=kernels,
+        experimental_preserve_all_tensors=keep_tensors,
+        num_threads=1,
+    )
     interpreter.allocate_tensors()
     return interpreter
 
@@ -121,9 +129,17 @@ def quantize(array: NDArray[Any], detail: dict[str, Any]) -> NDArray[Any]:
     if scale == 0:
         return array.astype(dtype)
     if array.dtype == np.uint8:  # raw pixels, most of what is run: 256 answers, looked up
-        table = quantize(np.arange(BYTES, dtype=np.float64), detail)
-        found: NDArray[Any] = table[array]
+        found: NDArray[Any] = _pixel_table(float(scale), int(zero_point), dtype.name)[array]
         return found
+    return _quantize(array, float(scale), int(zero_point), dtype)
+
+
+@functools.cache
+def _pixel_table(scale: float, zero_point: int, dtype: str) -> NDArray[Any]:
+    return _quantize(np.arange(BYTES, dtype=np.float64), scale, zero_point, np.dtype(dtype))
+
+
+def _quantize(array: NDArray[Any], scale: float, zero_point: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     limits = np.iinfo(dtype)
     quantized: NDArray[Any] = np.clip(np.rint(array / scale) + zero_point, limits.min, limits.max)
     return quantized.astype(dtype)

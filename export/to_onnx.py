@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from export.errors import ConversionError, first_line
 from export.onnx_check import save_checked
-from export.onnx_cleanup import clean
+from export.onnx_cleanup import LAYERS, clean
 from export.onnx_trace import layer_names, trace_onnx
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import onnx
 
 # Keys in the file's metadata, each a JSON text.
-LABELS, INPUTS, LAYERS = "labels", "inputs", "layers"
+LABELS, INPUTS = "labels", "inputs"
 
 
 def export_onnx(model: "keras.Model", path: Path, *, labels: tuple[str, ...] = ()) -> Path:
@@ -56,3 +56,16 @@ def _input_meanings(model: "keras.Model") -> dict[str, str]:
         else "as the model was trained"
         for tensor in model.inputs
     }
+
+
+def copy_metadata(source: Path, proto: "onnx.ModelProto") -> None:
+    """Give a model the metadata of the file that it was made from."""
+    import onnx
+
+    del proto.metadata_props[:]
+    proto.metadata_props.extend(onnx.load(source).metadata_props)
+
+
+def read_layers(proto: "onnx.ModelProto") -> tuple[str, ...]:
+    """The names of the Keras layers, as a file's metadata say them."""
+    return next((tuple(json.loads(prop.value)) for prop in proto.metadata_props if prop.key == LAYERS), ())

@@ -11,13 +11,13 @@ import numpy as np
 
 from export.errors import ConversionError, ManifestError, first_line
 from export.formats import FORMATS, Format
+from export.integer_checks import check_integers
 from export.integer_form import input_kinds, integer_form
-from export.layer_names import check_layers, layer_names, layers_of
+from export.layer_names import check_layers, layer_names, layers_of, place_of
 from export.quantizers import DEFAULT, QuantizeOrder, find_quantizer
 from export.runner import Feed
 from export.signature import FixedShape, output_names
 from export.tflite_convert import OperatorError, convert_saved_model
-from export.tflite_graph import TFLiteGraph
 from export.tflite_metadata import write_metadata
 from export.tflite_runner import open_interpreter
 from export.to_saved_model import export_saved_model
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     import keras
 
 LOGITS, PROBABILITIES = "logits", "probabilities"
-FLOATS = ("FLOAT32", "FLOAT16", "FLOAT64")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,10 +81,9 @@ def export_tflite(model: "keras.Model", path: Path, target: Format, options: TFL
                 else _quantize(float_file, saved_model, target, options, known)
             )
         except OperatorError as error:
-            layer = _layer(error.names, known)
-            raise ConversionError(f"layer {layer} {error.reason}" if layer else str(error)) from error
-    if integer and not options.keep_float:
-        _require_integers(content, target, known)
+            raise ConversionError(f"{place_of(error.names, known)} {error.reason}") from error
+    if integer:
+        check_integers(content, target, known, some_floats=bool(options.keep_float))
     path.write_bytes(write_metadata(content, options.labels, input_kinds(float_file)))
     _run_once(path, reference_kernels=integer)
     return path
@@ -132,40 +130,9 @@ def _keeper(kept: frozenset[str], known: frozenset[str]) -> Callable[[list[str]]
     """Whether an operator, by the names of its tensors, belongs to layers that stay in floats."""
 
     def keeps(names: list[str]) -> bool:
-        return not kept.isdisjoint(_layers(names, known))
+        return not kept.isdisjoint(layers_of(names, known))
 
     return keeps
-
-
-def _layers(names: list[str], known: frozenset[str]) -> list[str]:
-    """The layers of an operator, outermost first, by the first of its tensors' names that says so."""
-    return next((found for name in names if (found := layers_of([name], known))), [])
-
-
-def _layer(names: list[str], known: frozenset[str]) -> str | None:
-    return next(iter(_layers(names, known)[-1:]), None)
-
-
-def _require_integers(content: bytes, target: Format, known: frozenset[str]) -> None:
-    """Raise ConversionError if a tensor of a TFLite file holds floats; the line names the layer."""
-    graph = TFLiteGraph(content)
-    computing = [
-        operator
-        for operator in graph.main.operators
-        if graph.kind(operator) not in ("QUANTIZE", "DEQUANTIZE")
-    ]
-    for operator in computing:
-        if not any(
-            graph.dtype(tensor) in FLOATS for tensor in (*operator.outputs, *operator.inputs) if tensor >= 0
-        ):
-            continue
-        names = graph.tensor_names(operator)
-        layer = _layer(names, known)
-        where = f"layer {layer}" if layer else f"the operator {names[0]}"
-        mend = f"add --keep-float {layer}, or leave this format out" if layer else "leave this format out"
-        raise ConversionError(
-            f"{where} has no integer form ({graph.kind(operator)}), which {target} needs: {mend}"
-        )
 
 
 def _run_once(path: Path, *, reference_kernels: bool) -> None:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.errors import ManifestError, first_line
 from export.runner import Feed
 from export.sessions import SessionSettings, open_session
+from export.tflite_runner import SIGNATURE, dequantize, open_interpreter, quantize
 
 if TYPE_CHECKING:
     import keras
@@ -24,15 +24,24 @@ def trace_keras(model: "keras.Model", feed: Feed) -> Trace:
         feed: samples by input name.
 
     Returns:
-        Layer name to (samples, ...) array; layers within layers are not opened.
+        Layer name to (samples, ...) array; layers within layers are not opened, those that only pass numbers
+        on or reorder them are left out.
     """
     import keras
+
+    passive = (
+        keras.layers.InputLayer,
+        keras.layers.Dropout,
+        keras.layers.Identity,
+        keras.layers.Flatten,
+        keras.layers.Reshape,
+        keras.layers.Permute,
+    )
 
     layers = {
         layer.name: layer.output
         for layer in model.layers
-        if not isinstance(layer, keras.layers.InputLayer | keras.layers.Dropout)
-        and isinstance(getattr(layer, "output", None), keras.KerasTensor)
+        if not isinstance(layer, passive) and isinstance(getattr(layer, "output", None), keras.KerasTensor)
     }
     inside = keras.Model(model.inputs, layers)
     inputs: Any = next(iter(feed.values())) if len(feed) == 1 else dict(feed)
@@ -78,24 +87,8 @@ def trace_tflite(path: Path, feed: Feed, *, reference_kernels: bool) -> Trace:
     Returns:
         Tensor name to (samples, ...) array, in the order of the graph.
     """
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    from export.tflite_runner import dequantize, quantize
-
-    resolver = (
-        OpResolverType.BUILTIN_REF if reference_kernels else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    )
-    try:
-        interpreter = Interpreter(
-            model_path=str(path),
-            experimental_op_resolver_type=resolver,
-            experimental_preserve_all_tensors=True,
-            num_threads=1,
-        )
-        interpreter.allocate_tensors()
-        inputs = interpreter.get_signature_runner("serving_default").get_input_details()
-    except (ValueError, RuntimeError) as error:
-        raise ManifestError(f"{path} is not a usable TFLite file: {first_line(error)}") from error
+    interpreter = open_interpreter(path, reference_kernels=reference_kernels, keep_tensors=True)
+    inputs = interpreter.get_signature_runner(SIGNATURE).get_input_details()
     details = {detail["index"]: detail for detail in interpreter.get_tensor_details()}
     computed = [
         int(index) for step in interpreter._get_ops_details() for index in step["outputs"] if index in details
