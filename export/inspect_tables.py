@@ -211,7 +211,9 @@ def _tensor(tensor: TensorFacts) -> str:
         parts.append(_shape(tensor.shape))
     text = " ".join(parts) or "not said"
     if tensor.scale is not None:
-        text += f", real = {tensor.scale:.6g} · (stored {-(tensor.zero_point or 0):+d})"
+        zero_point = tensor.zero_point or 0
+        sign = "+" if zero_point < 0 else "-"
+        text += f", real = {tensor.scale:.6g} · (stored {sign} {abs(zero_point)})"
     return text
 
 
