@@ -18,7 +18,7 @@ from clients.cli import predict
 from clients.errors import ClientError
 from export.cli import export
 from export.doctor_cli import doctor
-from export.errors import ExportError
+from export.errors import ExportError, WorkerError
 from export.handed import Handed
 from export.inspect_cli import inspect
 from export.parity_cli import parity
@@ -176,6 +176,8 @@ def _run(arguments: Sequence[str], *, debug: bool) -> int:
 
 def _explain(error: Exception) -> tuple[str, int]:
     match error:
+        case WorkerError(log=log):
+            return "\n".join([str(error), *(f"  {line}" for line in log.splitlines())]), UNEXPECTED
         case TrainingError() | ExportError() | ServingError() | ClientError():
             return str(error), USAGE
         case ModuleNotFoundError(name=str(name)) if name.split(".")[0] in EXTRAS:

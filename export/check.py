@@ -239,7 +239,10 @@ def checking(
             labels=class_labels(dataset),
         )
         with listener.during(f"running the reference on {len(dataset.test):,} samples"):
-            prepared = workers.call(prepare, order)
+            try:
+                prepared = workers.call(prepare, order)
+            except WorkerError as error:
+                raise WorkerError(f"the reference cannot be run: {error}", error.log) from error
         yield Check(workers, model, order.out, prepared)
 
 

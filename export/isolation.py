@@ -67,7 +67,7 @@ class Workers:
 
         Raises:
             ExportError: as the function raised it.
-            OSError: likewise.
+            OSError, ModuleNotFoundError: likewise.
             WorkerError: the process crashed, ran over its time, or met an unexpected error.
         """
         number = next(self._numbers)
@@ -144,6 +144,8 @@ def _error(answer: Answer, log: Path) -> Exception:
     assert answer.error is not None  # noqa: S101  (the caller has checked)
     if answer.error.errno is not None:
         return OSError(answer.error.errno, answer.error.message, answer.error.filename)
+    if answer.error.kind == "ModuleNotFoundError":
+        return ModuleNotFoundError(answer.error.message, name=answer.error.filename)
     kind = getattr(errors, answer.error.kind, None)
     if isinstance(kind, type) and issubclass(kind, ExportError) and kind is not WorkerError:
         return kind(answer.error.message)

@@ -181,7 +181,10 @@ class _Export:
             labels=class_labels(self.dataset),
         )
         with self.listener.during(f"running the checkpoint on {len(self.dataset.test):,} samples"):
-            return self.workers.call(prepare, order)
+            try:
+                return self.workers.call(prepare, order)
+            except WorkerError as error:
+                raise WorkerError(f"the checkpoint cannot be run: {error}", error.log) from error
 
     def _convert(self, kind: Format, others: dict[Format, Future[None]]) -> None:
         base = FORMATS[kind].made_from

@@ -40,13 +40,16 @@ class Failure:
     Attributes:
         kind: the error's class.
         message: its text.
-        errno, filename: of an OSError.
+        errno, filename: of an OSError; of a missing module its name.
     """
 
     kind: str
     message: str
     errno: int | None = None
     filename: str | None = None
+
+
+NO_MEMORY = Failure(kind="WorkerError", message="its process ran out of memory: free some")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +106,8 @@ def _answer(request: Request) -> Answer:
     try:
         return Answer(result=function(argument))
     except ExportError as error:
+        if _ran_out_of_memory(error):
+            return Answer(error=NO_MEMORY)
         return Answer(error=Failure(kind=type(error).__name__, message=str(error)))
     except OSError as error:
         return Answer(
@@ -113,8 +118,10 @@ def _answer(request: Request) -> Answer:
                 filename=None if error.filename is None else str(error.filename),
             )
         )
+    except ModuleNotFoundError as error:
+        return Answer(error=Failure(kind="ModuleNotFoundError", message=str(error), filename=error.name))
     except MemoryError:
-        return Answer(error=Failure(kind="WorkerError", message="its process ran out of memory: free some"))
+        return Answer(error=NO_MEMORY)
     except Exception as error:  # noqa: BLE001  (whatever it is, this step alone fails by it)
         traceback.print_exc()
         return Answer(
@@ -122,3 +129,8 @@ def _answer(request: Request) -> Answer:
                 kind="WorkerError", message=f"unexpected {type(error).__name__}: {first_line(error)}"
             )
         )
+
+
+def _ran_out_of_memory(error: BaseException | None) -> bool:
+    """Whether an error, or one that it was raised from, is for want of memory."""
+    return error is not None and (isinstance(error, MemoryError) or _ran_out_of_memory(error.__cause__))

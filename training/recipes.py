@@ -83,8 +83,8 @@ class Recipe:
 
 
 LONGER = Recipe(
-    name="best",
-    epochs=25,
+    name="longer",
+    epochs=15,
     batch_size=128,
     learning_rate=0.005,
     weight_decay=0.02,
@@ -124,9 +124,9 @@ RECIPES: dict[str, Recipe] = {
             rotation=8.0,
             zoom=0.08,
         ),
-        LONGER,
-        replace(LONGER, name="compact", architecture="compact", epochs=15, dropout=0.05),
-        replace(LONGER, name="tiny", architecture="tiny", epochs=15, dropout=0.0),
+        replace(LONGER, name="best", epochs=40, learning_rate=0.006, validation=0.05),
+        replace(LONGER, name="compact", architecture="compact", dropout=0.05),
+        replace(LONGER, name="tiny", architecture="tiny", dropout=0.0),
     )
 }
 
