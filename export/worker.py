@@ -49,9 +49,6 @@ class Failure:
     filename: str | None = None
 
 
-NO_MEMORY = Failure(kind="WorkerError", message="its process ran out of memory: free some")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What the function returned or raised."""
@@ -105,30 +102,30 @@ def _answer(request: Request) -> Answer:
     argument = msgspec.convert(request.argument, kind, dec_hook=decode_hook)
     try:
         return Answer(result=function(argument))
-    except ExportError as error:
-        if _ran_out_of_memory(error):
-            return Answer(error=NO_MEMORY)
-        return Answer(error=Failure(kind=type(error).__name__, message=str(error)))
-    except OSError as error:
-        return Answer(
-            error=Failure(
+    except Exception as error:  # noqa: BLE001  (whatever it is, this step alone fails by it)
+        return Answer(error=_failure(error))
+
+
+def _failure(error: Exception) -> Failure:
+    if _ran_out_of_memory(error):
+        return Failure(kind="WorkerError", message="its process ran out of memory: free some")
+    match error:
+        case ExportError():
+            return Failure(kind=type(error).__name__, message=str(error))
+        case OSError():
+            return Failure(
                 kind="OSError",
                 message=error.strerror or first_line(error),
                 errno=error.errno,
                 filename=None if error.filename is None else str(error.filename),
             )
-        )
-    except ModuleNotFoundError as error:
-        return Answer(error=Failure(kind="ModuleNotFoundError", message=str(error), filename=error.name))
-    except MemoryError:
-        return Answer(error=NO_MEMORY)
-    except Exception as error:  # noqa: BLE001  (whatever it is, this step alone fails by it)
-        traceback.print_exc()
-        return Answer(
-            error=Failure(
+        case ModuleNotFoundError():
+            return Failure(kind="ModuleNotFoundError", message=str(error), filename=error.name)
+        case _:
+            traceback.print_exception(error)
+            return Failure(
                 kind="WorkerError", message=f"unexpected {type(error).__name__}: {first_line(error)}"
             )
-        )
 
 
 def _ran_out_of_memory(error: BaseException | None) -> bool:
