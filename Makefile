@@ -24,12 +24,14 @@ help: ## list the targets
 train: $(READY) ## train, keep the best checkpoint, write runs/NAME [RECIPE SEED EPOCHS DATA OUT]
 	$(strip $(KERAPORT) train $(call flag,RECIPE,recipe) $(call flag,SEED,seed) $(call flag,EPOCHS,epochs) $(call flag,DATA,data) $(call flag,OUT,out))
 
-export: $(READY) ## convert the newest run, check parity, publish models/NAME/VERSION [SOURCE MODEL DATA FORMATS REPOSITORY]
+export: $(READY) ## convert the newest run, check parity, publish models/NAME/VERSION [SOURCE MODEL DATA CALIBRATION FORMATS REPORT JUNIT REPOSITORY]
 	$(strip $(KERAPORT) export $(if $(SOURCE),"$(SOURCE)") \
-	  $(call flag,MODEL,model) $(call flag,DATA,data) $(call flag,FORMATS,formats) $(call flag,REPOSITORY,repository))
+	  $(call flag,MODEL,model) $(call flag,DATA,data) $(call flag,CALIBRATION,calibration) $(call flag,FORMATS,formats) \
+	  $(call flag,REPORT,report) $(call flag,JUNIT,junit) $(call flag,REPOSITORY,repository))
 
-parity: $(READY) ## check the newest published version again [TARGET REFERENCE DATA MARGIN]
-	$(strip $(KERAPORT) parity $(if $(TARGET),"$(TARGET)") $(call flag,REFERENCE,reference) $(call flag,DATA,data) $(call flag,MARGIN,margin))
+parity: $(READY) ## check the newest published version again [TARGET REFERENCE URL DATA MARGIN REPORT JUNIT]
+	$(strip $(KERAPORT) parity $(if $(TARGET),"$(TARGET)") $(call flag,REFERENCE,reference) $(call flag,URL,url) \
+	  $(call flag,DATA,data) $(call flag,MARGIN,margin) $(call flag,REPORT,report) $(call flag,JUNIT,junit))
 
 serve: $(READY) ## serve models/ over gRPC until Ctrl-C [REPOSITORY MODEL HOST PORT]
 	$(strip $(KERAPORT) serve $(call flag,REPOSITORY,repository) $(call flag,MODEL,model) $(call flag,HOST,host) $(call flag,PORT,port))

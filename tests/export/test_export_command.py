@@ -137,6 +137,15 @@ def test_a_model_of_ones_own_keeps_its_names(keraport, own_model, tmp_path):
     assert set(verdicts(manifest["artifacts"]).values()) == {"pass"}
 
 
+def test_the_same_checkpoint_gives_the_same_bytes_again(keraport, run_directory, published, tmp_path):
+    result = keraport(
+        "export", run_directory, "--formats", "onnx,tflite,tflite-int8", "--repository", tmp_path, "--json"
+    )
+    assert result.returncode == 0, result.stderr
+    for name in ("model.onnx", "model.tflite", "model.int8.tflite"):
+        assert (tmp_path / "mnist" / "1" / name).read_bytes() == (published / name).read_bytes(), name
+
+
 def test_a_bare_checkpoint_needs_data(keraport, own_model):
     result = keraport("export", own_model / "own.keras")
     assert result.returncode == 2
