@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, ParamSpec, TextIO, TypeVar
 
 import typer
+from typer.exceptions import TyperException
 
 from clients.cli import predict
 from clients.errors import ClientError
@@ -160,18 +161,28 @@ def main() -> None:
 
 def _run(arguments: Sequence[str], *, debug: bool) -> int:
     try:
-        app(arguments, obj=Handed(connect=connect, debug=debug))
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else int(end.code is not None)
+        code = app(arguments, obj=Handed(connect=connect, debug=debug), standalone_mode=False)
     except KeyboardInterrupt:  # before or after the command itself, which ends by its own rules
         return INTERRUPTED
+    except TyperException as error:
+        sys.stderr.write(_usage(error))
+        return USAGE
     except Exception as error:  # noqa: BLE001  (the last line of defence: a message, not a traceback)
         if debug:
             traceback.print_exc()
         message, code = _explain(error)
         sys.stderr.write(f"error: {message}\n")
         return code
-    return 0
+    return code if isinstance(code, int) else 0  # of typer.Exit
+
+
+def _usage(error: TyperException) -> str:
+    """A wrong command line in one line; the help where a command was left out altogether."""
+    message, context = error.format_message(), getattr(error, "ctx", None)
+    if message.startswith("Usage:"):
+        return f"{message}\n"
+    hint = f": see {context.command_path} --help" if context is not None else ""
+    return f"error: {' '.join(message.split()).rstrip('.')}{hint}\n"
 
 
 def _explain(error: Exception) -> tuple[str, int]:
