@@ -1,6 +1,5 @@
 """Make the graph that a converter wrote as plain as the model: fewer operators, the same results."""
 
-import json
 import tempfile
 from collections import Counter
 from collections.abc import Iterable
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 ROUNDS = 5  # each pass may open the way for another; two or three are the rule
 IR_VERSION = 8  # the oldest that the opset allows, for the sake of old runtimes
 STATES = {"LSTM": (5, 6), "GRU": (5,), "RNN": (5,)}  # which inputs are initial states, zero when left out
-LAYERS = "layers"  # in a file's metadata: the names of all Keras layers
 SHAPING = ("Cast", "Expand", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
 
 
@@ -41,10 +39,9 @@ def clean(proto: "onnx.ModelProto", layers: Iterable[str]) -> "onnx.ModelProto":
         A model of standard operators that computes the same; inputs and outputs have their names, the first
         dimension `batch`.
     """
-    layers = tuple(layers)
     canonicalize(proto, traced_path(layers))
     name_dimensions(proto)
-    path = layer_path(layers)
+    path = layer_path(proto)
     for _ in range(ROUNDS):
         before = Counter(node.op_type for node in proto.graph.node)
         fold_shapes(proto)
@@ -71,8 +68,7 @@ def finish(proto: "onnx.ModelProto", source: Path) -> None:
     import onnx
 
     cleaned = onnx.load(source)
-    layers = next((json.loads(prop.value) for prop in cleaned.metadata_props if prop.key == LAYERS), ())
-    canonicalize(proto, layer_path(layers))
+    canonicalize(proto, layer_path(cleaned))
     proto.graph.name = cleaned.graph.name
     _fix_header(proto)
 

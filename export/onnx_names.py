@@ -36,10 +36,16 @@ def traced_path(layers: Iterable[str]) -> LayerPath:
     return path
 
 
-def layer_path(layers: Iterable[str]) -> LayerPath:
-    """How to find the Keras layers in a name that this module gave a node, `<layer>/<operator>`."""
-    known = frozenset(layers)
-    return lambda name: "/".join(part for part in name.split("/") if part in known)
+def layer_path(proto: "onnx.ModelProto") -> LayerPath:
+    """How to find the Keras layers in a name that began as a node's of this model, `<layer>/<operator>`."""
+    known = {node.name.rpartition("/")[0] for node in proto.graph.node}
+
+    def path(name: str) -> str:
+        parts = name.split("/")[:-1]
+        starts = ("/".join(parts[:length]) for length in range(len(parts), 0, -1))
+        return next((start for start in starts if start in known), "")
+
+    return path
 
 
 def canonicalize(proto: "onnx.ModelProto", path: LayerPath) -> None:

@@ -12,12 +12,23 @@ EQUATION = 2  # operands of the einsums that are translated here
 
 def translate_erfc(context: Any, node: Any, name: str, _: Any) -> None:  # noqa: ANN401  (tf2onnx has no types)
     """GELU's complementary error function, which ONNX has not: 1 - Erf(x)."""
+    _with_one(context, node, name, "Erf", one_first=True)
+
+
+def translate_expm1(context: Any, node: Any, name: str, _: Any) -> None:  # noqa: ANN401  (tf2onnx has no types)
+    """CELU's exponential, which ONNX has not: Exp(x) - 1, within 1e-7 of it."""
+    _with_one(context, node, name, "Exp", one_first=False)
+
+
+def _with_one(context: Any, node: Any, name: str, operator: str, *, one_first: bool) -> None:  # noqa: ANN401
     shape, dtype = context.get_shape(node.output[0]), context.get_dtype(node.output[0])
     inputs, outputs = list(node.input), list(node.output)
     context.remove_node(node.name)
     one = context.make_const(f"{name}/one", np.array(1, FLOATS.get(dtype, np.float32))).output[0]
-    erf = context.make_node("Erf", inputs, name=f"{name}/erf", shapes=[shape], dtypes=[dtype]).output[0]
-    context.make_node("Sub", [one, erf], name=name, outputs=outputs, shapes=[shape], dtypes=[dtype])
+    part = f"{name}/{operator}"
+    value = context.make_node(operator, inputs, name=part, shapes=[shape], dtypes=[dtype]).output[0]
+    operands = [one, value] if one_first else [value, one]
+    context.make_node("Sub", operands, name=name, outputs=outputs, shapes=[shape], dtypes=[dtype])
 
 
 def translate_einsum(context: Any, node: Any, name: str, _: Any) -> None:  # noqa: ANN401  (tf2onnx has no types)
@@ -154,3 +165,10 @@ def _one_free(target: list[int]) -> list[int]:
     if target.count(-1) > 1:
         raise ValueError("more than one free size")
     return target
+
+
+HANDLERS: dict[str, tuple[Any, list[Any]]] = {
+    "Einsum": (translate_einsum, []),
+    "Erfc": (translate_erfc, []),
+    "Expm1": (translate_expm1, []),
+}

@@ -13,7 +13,21 @@ if TYPE_CHECKING:
 
 MOVING = ("Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten")  # the same numbers, elsewhere
 FLOAT_ENDED = ("Gemm", "MatMul")  # whose integer kernels can answer in floats
+PRODUCTS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 ZERO_POINT = 2  # which input of QuantizeLinear
+
+
+def scores(proto: "onnx.ModelProto") -> list[str]:
+    """The nodes between a product and a Softmax: next to a mask's huge numbers, 8 bits say nothing."""
+    makers = {output: node for node in proto.graph.node for output in node.output}
+    found: dict[str, None] = {}
+    rest = [name for node in proto.graph.node if node.op_type == "Softmax" for name in node.input]
+    while rest:
+        node = makers.get(rest.pop())
+        if node is not None and node.op_type not in PRODUCTS and node.name not in found:
+            found[node.name] = None
+            rest += node.input
+    return list(found)
 
 
 def feed_pixels(proto: "onnx.ModelProto") -> None:

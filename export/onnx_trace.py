@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from export.errors import ConversionError, first_line
 from export.onnx_names import all_nodes, traced_path
-from export.onnx_operators import translate_einsum, translate_erfc
+from export.onnx_operators import HANDLERS
 from export.onnx_order import insertion_order
 from export.signature import Signature
 
@@ -36,9 +36,10 @@ def trace_onnx(model: "keras.Model") -> "onnx.ModelProto":
     signature = Signature(model)
     specs = signature.inputs(None)
     try:
-        traced = tf.function(signature.function()).get_concrete_function(*specs)
+        with _functions_inlined():
+            traced = tf.function(signature.function()).get_concrete_function(*specs)
     except Exception as error:
-        raise ConversionError(f"Keras cannot trace this model: {first_line(error)}") from error
+        raise ConversionError(f"Keras cannot trace this model: {_reason(error)}") from error
     # The rest are weights and other constants, which freezing puts into the graph.
     inputs = [tensor.name for tensor in traced.inputs[: len(specs)]]
     outputs = [tensor.name for tensor in traced.outputs]
@@ -54,7 +55,7 @@ def trace_onnx(model: "keras.Model") -> "onnx.ModelProto":
                 output_names=outputs,
                 opset=OPSET,
                 tensors_to_rename=names,
-                custom_op_handlers={"Einsum": (translate_einsum, []), "Erfc": (translate_erfc, [])},
+                custom_op_handlers=HANDLERS,
             )
         except Exception as error:
             raise ConversionError(f"tf2onnx cannot express this model: {first_line(error)}") from error
@@ -67,6 +68,28 @@ def trace_onnx(model: "keras.Model") -> "onnx.ModelProto":
 def layer_names(model: "keras.Model") -> tuple[str, ...]:
     """The names of all layers, nested ones too, each once."""
     return tuple(dict.fromkeys(layer.name for layer in model._flatten_layers(include_self=False)))
+
+
+@contextmanager
+def _functions_inlined() -> Iterator[None]:
+    """Trace functions inside the model as part of it: tf2onnx sees none, as Keras's grouped convolution."""
+    import tensorflow as tf
+
+    before = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(before)
+
+
+def _reason(error: Exception) -> str:
+    """What an error says; TensorFlow's begin with the way to it, Keras sets its reason in bold."""
+    text = str(error)
+    if reason := re.search(r"\x1b\[1m(.+?)\x1b\[0m", text):
+        return reason[1][:300]
+    named = re.search(r"^\s*(\w+(?:Error|Exception): .+)$", text, re.MULTILINE)
+    return named[1][:300] if named else first_line(error)
 
 
 @contextmanager
@@ -92,10 +115,8 @@ def _refuse_untranslated(proto: "onnx.ModelProto", layers: tuple[str, ...], erro
         (path(node.name) or node.name, node.op_type) for node in all_nodes(proto.graph) if _foreign(node)
     }
     for line in errors:
-        if failed := re.match(r"(?s)Failed to convert node '(.+?)'.*?\n'?(.*)", line):
-            found.add(
-                (path(failed[1]) or failed[1], failed[2].strip().splitlines()[0][:100] or "an operator")
-            )
+        if failed := re.match(r"(?s)Failed to convert node '(.+?)'.*OP=(\w+)", line):
+            found.add((path(failed[1]) or failed[1], failed[2]))
     if not found:
         return
     named = [f"layer {layer!r} needs {operator}" for layer, operator in sorted(found)[:MOST_NAMED]]

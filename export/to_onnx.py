@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from export.errors import ConversionError, first_line
 from export.onnx_check import save_checked
-from export.onnx_cleanup import LAYERS, clean
+from export.onnx_cleanup import clean
 from export.onnx_trace import layer_names, trace_onnx
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import onnx
 
 # Keys in the file's metadata, each a JSON text.
-LABELS, INPUTS = "labels", "inputs"
+LABELS, INPUTS, LAYERS = "labels", "inputs", "layers"
 
 
 def export_onnx(model: "keras.Model", path: Path, *, labels: tuple[str, ...] = ()) -> Path:

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from export.errors import ConversionError, first_line
 from export.onnx_check import save_checked
 from export.onnx_cleanup import finish
-from export.onnx_names import layer_path
-from export.onnx_quantized import feed_pixels, free_dense_outputs
+from export.onnx_quantized import feed_pixels, free_dense_outputs, scores
 from export.runner import Feed
 from export.to_onnx import copy_metadata, read_layers
 
@@ -50,7 +49,7 @@ def export_onnx_int8(
     import onnx
 
     proto = onnx.load(source)
-    excluded = _nodes_of(proto, read_layers(proto), keep_float)
+    excluded = [*_nodes_of(proto, read_layers(proto), keep_float), *scores(proto)]
     if not calibration or not all(len(samples) for samples in calibration.values()):
         raise ConversionError(f"{path.name} needs training samples to calibrate on: there are none")
     try:
@@ -77,10 +76,8 @@ def _nodes_of(proto: "onnx.ModelProto", layers: tuple[str, ...], keep_float: tup
             raise ConversionError(
                 f"--keep-float names {layer!r}, a layer that the model has not: near are {', '.join(near)}"
             )
-    path = layer_path(layers)
-    return [
-        node.name for node in proto.graph.node if not set(path(node.name).split("/")).isdisjoint(keep_float)
-    ]
+    kept = set(keep_float)
+    return [node.name for node in proto.graph.node if kept & set(node.name.split("/")[:-1])]
 
 
 def _quantize(proto: "onnx.ModelProto", calibration: Feed, excluded: list[str]) -> "onnx.ModelProto":
