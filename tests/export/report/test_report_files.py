@@ -11,7 +11,7 @@ from export.report import REPORT_SCHEMA_VERSION, Report
 from export.report_files import check_destinations, write_copies, write_report
 from export.report_schema import report_schema
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_the_numbers_are_the_whole_report(digits_report, tmp_path):
