@@ -18,10 +18,10 @@ from typer.exceptions import TyperException
 from clients.cli import predict
 from clients.errors import ClientError
 from export.cli import export
-from export.doctor_cli import doctor
+from export.doctor.doctor_cli import doctor
 from export.errors import ExportError, WorkerError
 from export.handed import Handed
-from export.inspect_cli import inspect
+from export.inspecting.inspect_cli import inspect
 from export.parity_cli import parity
 from serving.cli import serve
 from serving.errors import ServingError

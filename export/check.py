@@ -10,8 +10,8 @@ from export.custom import CustomCode
 from export.data import class_labels, data_arrays
 from export.errors import ExportError, SourceError, WorkerError
 from export.exchange import write_arrays
-from export.explain_step import ExplainOrder, explain_artifact, rows_to_trace
-from export.explanation import Explanation
+from export.explaining.explain_step import ExplainOrder, explain_artifact, rows_to_trace
+from export.explaining.explanation import Explanation
 from export.formats import FORMATS, Family, Format
 from export.isolation import Workers
 from export.judge import failed

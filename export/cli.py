@@ -61,7 +61,7 @@ def export(
     from export.console_table import print_table
     from export.formats import FORMATS, Format, default_formats, parse_formats
     from export.pipeline import ExportOptions, export_model
-    from export.report_files import check_destinations, write_copies
+    from export.reporting.files import check_destinations, write_copies
     from export.source import find_checkpoint, load_run_data
     from training.datasets import load_dataset
 

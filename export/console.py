@@ -10,7 +10,7 @@ from rich.text import Text
 
 from export.console_table import COLOURS
 from export.manifest import Artifact
-from export.markup import printable
+from export.reporting.markup import printable
 
 if TYPE_CHECKING:
     from export.served import ServedCheck

@@ -10,8 +10,8 @@ from rich.text import Text
 
 from export.latency import LARGE
 from export.manifest import Artifact
-from export.markup import printable
-from export.report_numbers import (
+from export.reporting.markup import printable
+from export.reporting.numbers import (
     NOTHING,
     agreement_text,
     at_most_text,

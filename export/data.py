@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.parity import TargetKind
+from export.parity.compare import TargetKind
 from training.datasets import Dataset, Samples, Task
 
 CALIBRATION_SAMPLES = 500

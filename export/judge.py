@@ -6,7 +6,7 @@ from pathlib import Path
 from export.errors import first_line
 from export.formats import FORMATS, Family, Format, FormatSpec, Tier
 from export.manifest import Artifact, Binding, content_bytes, content_sha256
-from export.parity import compare
+from export.parity.compare import compare
 from export.reference import Reference
 from export.runner import Answer, Runner
 from export.runners import open_runner

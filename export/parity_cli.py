@@ -23,10 +23,10 @@ from export.options_cli import (
 if TYPE_CHECKING:
     from export.check import Target
     from export.custom import CustomCode
-    from export.explanation import Explanation
+    from export.explaining.explanation import Explanation
     from export.formats import Format
     from export.reference import ReferenceModel
-    from export.report import Report
+    from export.reporting.report import Report
     from export.runner import Runner
     from export.served import ServedCheck
     from training.datasets import Dataset
@@ -74,8 +74,8 @@ def parity(
     from export.check import find_target
     from export.console import make_console, print_served
     from export.console_table import print_table
-    from export.explain_table import print_explanation
-    from export.report_files import check_destinations, write_copies
+    from export.explaining.explain_table import print_explanation
+    from export.reporting.files import check_destinations, write_copies
     from export.served import find_standard, require_version
 
     check_destinations(report, junit)
@@ -125,9 +125,9 @@ class _Wanted:
 
 def _check_files(wanted: _Wanted, *, explain: bool) -> "tuple[Report, dict[Format, Explanation | str]]":
     from export.check import checking
-    from export.check_report import check_report
     from export.console import ConsoleListener, make_console
     from export.formats import FORMATS, Family
+    from export.reporting.check_report import check_report
 
     explanations: dict[Format, Explanation | str] = {}
     count, files = f"{len(wanted.dataset.test):,} samples", wanted.found.files
@@ -155,8 +155,8 @@ def _check_files(wanted: _Wanted, *, explain: bool) -> "tuple[Report, dict[Forma
 
 def _check_server(wanted: _Wanted, runner: "Runner", url: str) -> "tuple[ServedCheck, Report]":
     from export.check import checking
-    from export.check_report import check_report
     from export.console import ConsoleListener, make_console
+    from export.reporting.check_report import check_report
     from export.served import check_server, require_version
 
     manifest = require_version(wanted.found, wanted.target)

@@ -18,7 +18,7 @@ from export.listener import Listener
 from export.manifest import SCHEMA_VERSION, Artifact, DataInfo, Manifest, Source
 from export.publish import check_model_name, publish, staging
 from export.reference import ReferenceKind, ReferenceModel
-from export.report import Report, export_report
+from export.reporting.report import Report, export_report
 from export.sessions import SessionSettings
 from export.source import Checkpoint
 from export.steps import (

@@ -13,8 +13,8 @@ from pathlib import Path
 from export.errors import PublishError
 from export.formats import Format
 from export.manifest import MODEL_NAME, Manifest, write_manifest
-from export.report import export_report
-from export.report_files import write_report
+from export.reporting.files import write_report
+from export.reporting.report import export_report
 from export.runner import Feed
 
 STAGING = ".staging-"

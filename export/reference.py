@@ -14,7 +14,7 @@ from export.custom import CustomCode
 from export.errors import SourceError
 from export.exchange import read_arrays, write_arrays
 from export.formats import Tier
-from export.parity import TargetKind, Targets, compare, deciding_output
+from export.parity.compare import TargetKind, Targets, compare, deciding_output
 from export.runner import Answer, Feed, InputSpec, Runner
 from export.sessions import SessionSettings
 from export.verdict import Verdict

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Self, assert_never
 import numpy as np
 from numpy.typing import NDArray
 
+from export.converters.signature import name_outputs, structured
 from export.errors import ManifestError
 from export.formats import FORMATS, Family, Format
 from export.runner import Answer, Feed, InputSpec, Runner
 from export.sessions import SessionSettings, open_session
-from export.signature import name_outputs, structured
 from export.tflite_runner import TFLiteRunner
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from export.formats import FORMATS, Family, Format
 from export.judge import judge
 from export.latency import Latency, time_runners
 from export.manifest import Artifact, TensorInfo, datatype_name
-from export.parity import meaning
+from export.parity.compare import meaning
 from export.reference import (
     Reference,
     ReferenceKind,
@@ -154,11 +154,11 @@ def convert(order: ConvertOrder) -> None:
     path = order.folder / FORMATS[order.format].path
     match order.format:
         case Format.ONNX_FP16:
-            from export.to_onnx_fp16 import export_onnx_fp16
+            from export.converters.to_onnx_fp16 import export_onnx_fp16
 
             export_onnx_fp16(order.folder / FORMATS[Format.ONNX].path, path)
         case Format.ONNX_INT8:
-            from export.to_onnx_int8 import export_onnx_int8
+            from export.converters.to_onnx_int8 import export_onnx_int8
 
             onnx = order.folder / FORMATS[Format.ONNX].path
             with OnnxRunner(onnx, SessionSettings()) as runner:
@@ -172,15 +172,15 @@ def _convert_checkpoint(order: ConvertOrder, path: Path) -> None:
     model = load_checkpoint(order.checkpoint, order.custom)
     match FORMATS[order.format].family:
         case Family.SAVED_MODEL:
-            from export.to_saved_model import export_saved_model
+            from export.converters.to_saved_model import export_saved_model
 
             export_saved_model(model, path)
         case Family.ONNX:
-            from export.to_onnx import export_onnx
+            from export.converters.to_onnx import export_onnx
 
             export_onnx(model, path, labels=order.labels)
         case Family.TFLITE:
-            from export.to_tflite import TFLiteOptions, export_tflite
+            from export.converters.to_tflite import TFLiteOptions, export_tflite
 
             calibrated = FORMATS[order.format].calibrated
             options = TFLiteOptions(

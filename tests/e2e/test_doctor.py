@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from export.doctor_stages import Walk
-from export.finding import State
+from export.doctor.finding import State
+from export.doctor.stages import Walk
 from export.formats import Format
 
 

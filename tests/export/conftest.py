@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from keras import layers as kl
 
-from export.signature import name_outputs
+from export.converters.signature import name_outputs
 from training.architectures import build_built_in, served_form
 
 VOCABULARY = 20

@@ -13,14 +13,15 @@ import onnx
 import onnxruntime
 import pytest
 
-from export import doctor_machine, doctor_packages
 from export.console import make_console
-from export.doctor import Diagnosis
-from export.doctor_machine import examine_machine
-from export.doctor_packages import allows, examine_packages, import_modules, installed_extras
-from export.doctor_sample import QUADRANTS, draw_pictures
-from export.doctor_tables import print_diagnosis
-from export.finding import Finding, State
+from export.doctor import machine as doctor_machine
+from export.doctor import packages as doctor_packages
+from export.doctor.examination import Diagnosis
+from export.doctor.finding import Finding, State
+from export.doctor.machine import examine_machine
+from export.doctor.packages import allows, examine_packages, import_modules, installed_extras
+from export.doctor.sample import QUADRANTS, draw_pictures
+from export.doctor.tables import print_diagnosis
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

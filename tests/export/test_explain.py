@@ -9,7 +9,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from onnx import numpy_helper
 
-from export.explanation import explain, snr_db
+from export.explaining.explanation import explain, snr_db
 from export.formats import Tier
 
 CONV2 = [64, 3, 3, 32]

@@ -6,11 +6,11 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 
-from export.integer_form import integer_form
-from export.signature import FixedShape
-from export.tflite_convert import convert_saved_model
-from export.tflite_graph import TFLiteGraph
-from export.to_saved_model import export_saved_model
+from export.converters.integer_form import integer_form
+from export.converters.signature import FixedShape
+from export.converters.tflite_convert import convert_saved_model
+from export.converters.tflite_graph import TFLiteGraph
+from export.converters.to_saved_model import export_saved_model
 
 MINUS_ONE_TO_ONE = {"scale": 1 / 127.5, "offset": -1.0}
 

@@ -10,9 +10,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from export.contents import Kind
 from export.errors import ExportError, SourceError
-from export.inspection import State, inspect_target
+from export.inspecting.contents import Kind
+from export.inspecting.inspection import State, inspect_target
 
 
 @pytest.fixture(scope="module")

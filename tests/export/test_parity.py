@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from export.formats import Tier
-from export.parity import TargetKind, Targets, compare, meaning
+from export.parity.compare import TargetKind, Targets, compare, meaning
 from export.verdict import Verdict, worst
 
 SAMPLES = 10_000

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export.bounds import tango_bounds
+from export.parity.bounds import tango_bounds
 
 SAMPLES = 10_000
 REVERSE = 120

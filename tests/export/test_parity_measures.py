@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from export.formats import Tier
-from export.parity import TargetKind, Targets, compare
+from export.parity.compare import TargetKind, Targets, compare
 from export.verdict import Comparison, Verdict
 
 LOGITS = np.log(np.array([[0.7, 0.2, 0.1], [0.2, 0.7, 0.1], [0.1, 0.3, 0.6], [0.4, 0.35, 0.25]]))

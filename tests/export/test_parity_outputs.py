@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from export.formats import Tier
-from export.parity import TargetKind, Targets, compare
+from export.parity.compare import TargetKind, Targets, compare
 from export.verdict import OutputKind, Verdict
 
 SAMPLES = 2_000

@@ -3,7 +3,7 @@ from fractions import Fraction
 
 import pytest
 
-from export.statistics import (
+from export.parity.statistics import (
     binomial_at_least,
     binomial_at_most,
     clopper_pearson,

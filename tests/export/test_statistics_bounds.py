@@ -4,8 +4,8 @@ import math
 import numpy as np
 import pytest
 
-from export.bounds import samples_for_drop, samples_for_share, samples_for_width, tango_bounds
-from export.statistics import clopper_pearson, mcnemar_exact
+from export.parity.bounds import samples_for_drop, samples_for_share, samples_for_width, tango_bounds
+from export.parity.statistics import clopper_pearson, mcnemar_exact
 
 
 # The upper bounds and p values of a published comparison; the first is 2.7055 / (n + 2.7055) by hand.

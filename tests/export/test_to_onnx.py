@@ -13,10 +13,10 @@ import onnx
 import pytest
 from keras import layers as kl
 
+from export.converters.to_onnx import export_onnx
+from export.converters.to_onnx_fp16 import export_onnx_fp16
+from export.converters.to_onnx_int8 import export_onnx_int8
 from export.errors import ConversionError
-from export.to_onnx import export_onnx
-from export.to_onnx_fp16 import export_onnx_fp16
-from export.to_onnx_int8 import export_onnx_int8
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -173,9 +173,9 @@ import sys
 from pathlib import Path
 import keras
 import numpy as np
-from export.to_onnx import export_onnx
-from export.to_onnx_fp16 import export_onnx_fp16
-from export.to_onnx_int8 import export_onnx_int8
+from export.converters.to_onnx import export_onnx
+from export.converters.to_onnx_fp16 import export_onnx_fp16
+from export.converters.to_onnx_int8 import export_onnx_int8
 out = Path(sys.argv[2])
 for checkpoint in sorted(Path(sys.argv[1]).glob("*.keras")):
     model = keras.models.load_model(checkpoint)

@@ -8,10 +8,10 @@ import onnx
 import onnxruntime
 import pytest
 
+from export.converters.to_onnx import export_onnx
+from export.converters.to_onnx_fp16 import export_onnx_fp16
+from export.converters.to_onnx_int8 import export_onnx_int8
 from export.errors import ConversionError
-from export.to_onnx import export_onnx
-from export.to_onnx_fp16 import export_onnx_fp16
-from export.to_onnx_int8 import export_onnx_int8
 from training.architectures import build_built_in, served_form
 from training.datasets import load_dataset
 

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-import export.quantizers
-import export.to_tflite
+import export.converters.quantizers
+import export.converters.to_tflite
+from export.converters.tflite_graph import TFLiteGraph
+from export.converters.tflite_metadata import read_metadata
+from export.converters.to_tflite import TFLiteOptions, export_tflite
 from export.errors import ConversionError, SourceError
 from export.formats import FORMATS, Format
 from export.runners import KerasRunner
-from export.tflite_graph import TFLiteGraph
-from export.tflite_metadata import read_metadata
 from export.tflite_runner import TFLiteRunner
-from export.to_tflite import TFLiteOptions, export_tflite
 from training.architectures import build_built_in, served_form
 from training.datasets import load_dataset
 
@@ -172,12 +172,12 @@ def test_an_unknown_layer_is_met_with_names_like_it(model, options, tmp_path):
 
 def test_quantizers_are_found_by_name(monkeypatch):
     with pytest.raises(SourceError, match="no quantizer 'other': choose from tensorflow, litert"):
-        export.quantizers.find_quantizer("other")
+        export.converters.quantizers.find_quantizer("other")
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(
         SourceError, match=r"litert is not installed: pip install 'keraport\[litert-quantizer\]'"
     ):
-        export.quantizers.find_quantizer("litert")
+        export.converters.quantizers.find_quantizer("litert")
 
 
 @pytest.mark.parametrize("target", [target for target in TFLITE if target is not Format.TFLITE])
@@ -230,7 +230,7 @@ import sys
 from pathlib import Path
 import keras, numpy as np
 from export.formats import FORMATS
-from export.to_tflite import TFLiteOptions, export_tflite
+from export.converters.to_tflite import TFLiteOptions, export_tflite
 for source in sorted(Path(sys.argv[1]).glob("*.keras")):
     model = keras.models.load_model(source, compile=False)
     kinds = {tensor.name: (tensor.shape[1:], tensor.dtype) for tensor in model.inputs}

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from keras import layers
 
+from export.converters.to_saved_model import export_saved_model
+from export.converters.to_tflite import TFLiteOptions, export_tflite
 from export.errors import ConversionError
 from export.formats import FORMATS, Format
 from export.runners import KerasRunner, SavedModelRunner, open_runner
 from export.sessions import SessionSettings
-from export.to_saved_model import export_saved_model
-from export.to_tflite import TFLiteOptions, export_tflite
 
 SAMPLES = 24
 Arrays = dict[str, np.ndarray]

@@ -10,9 +10,9 @@ from export.environment import Machine
 from export.formats import FORMATS, Format
 from export.latency import Latency
 from export.manifest import Artifact, DataInfo, TensorInfo
-from export.outputs import softmax
-from export.parity import TargetKind, Targets, compare
-from export.report import Environment, Occasion, ReferenceInfo, Report
+from export.parity.compare import TargetKind, Targets, compare
+from export.parity.outputs import softmax
+from export.reporting.report import Environment, Occasion, ReferenceInfo, Report
 from export.verdict import Verdict, worst
 
 Arrays = Mapping[str, np.ndarray]

@@ -6,8 +6,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from export.formats import Format
-from export.junit import render_junit
-from export.report import Occasion
+from export.reporting.junit import render_junit
+from export.reporting.report import Occasion
 from export.verdict import Verdict
 
 

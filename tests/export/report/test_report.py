@@ -9,9 +9,9 @@ import pytest
 
 from export.formats import Format
 from export.manifest import Artifact, DataInfo, TensorInfo
-from export.parity import TargetKind, Targets
-from export.report import Occasion, ReferenceInfo
-from export.report_page import render_page
+from export.parity.compare import TargetKind, Targets
+from export.reporting.page import render_page
+from export.reporting.report import Occasion, ReferenceInfo
 from export.verdict import Verdict
 
 VOID = {"meta", "img", "br", "col"}

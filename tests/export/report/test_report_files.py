@@ -7,9 +7,9 @@ import msgspec
 import pytest
 
 from export.errors import ReportError
-from export.report import REPORT_SCHEMA_VERSION, Report
-from export.report_files import check_destinations, write_copies, write_report
-from export.report_schema import report_schema
+from export.reporting.files import check_destinations, write_copies, write_report
+from export.reporting.report import REPORT_SCHEMA_VERSION, Report
+from export.reporting.schema import report_schema
 
 ROOT = Path(__file__).resolve().parents[3]
 

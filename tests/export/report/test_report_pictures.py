@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from export.formats import Format
-from export.report_page import render_page
-from export.report_pictures import Pictures, as_images, values_text
+from export.reporting.page import render_page
+from export.reporting.pictures import Pictures, as_images, values_text
 
 PNG = re.compile(r'src="data:image/png;base64,([^"]+)"')
 

@@ -11,8 +11,8 @@ from rich.console import Console
 from export.console_table import print_table
 from export.formats import Format
 from export.latency import Latency
-from export.parity import TargetKind, Targets
-from export.report_numbers import heads, number, slower_lines
+from export.parity.compare import TargetKind, Targets
+from export.reporting.numbers import heads, number, slower_lines
 
 
 def printed(artifacts, width):

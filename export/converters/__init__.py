@@ -1,0 +1,1 @@
+"""From a checkpoint to each format: one file a format, and what they need."""

@@ -1,0 +1,1 @@
+"""What of a machine's set-up works, what does not, and the mend."""

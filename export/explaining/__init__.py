@@ -1,0 +1,1 @@
+"""Where a candidate goes wrong, layer by layer."""
