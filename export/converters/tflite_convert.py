@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -78,7 +79,10 @@ def run_converter(step: Callable[[], R]) -> R:
         OSError: the disk is full.
     """
     try:
-        return step()
+        with warnings.catch_warnings():
+            # Its calibrator still uses its own interpreter, which is theirs to replace.
+            warnings.filterwarnings("ignore", ".*tf.lite.Interpreter is deprecated", UserWarning)
+            return step()
     except (MemoryError, OSError):
         raise
     except Exception as error:

@@ -23,8 +23,6 @@ from export.tflite_runner import TFLiteRunner
 from training.architectures import build_built_in, served_form
 from training.datasets import load_dataset
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated:UserWarning")
-
 ROOT = Path(__file__).resolve().parent.parent.parent
 TFLITE = [target for target in FORMATS if target.startswith("tflite")]
 LABELS = tuple("0123456789")
@@ -180,6 +178,7 @@ def test_quantizers_are_found_by_name(monkeypatch):
         export.converters.quantizers.find_quantizer("litert")
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:litert_quantizer", "ignore::UserWarning:ai_edge_litert")
 @pytest.mark.parametrize("target", [target for target in TFLITE if target is not Format.TFLITE])
 def test_another_quantizer_can_be_tried(target, model, options, answers, mnist, tmp_path):
     pytest.importorskip("litert_quantizer")

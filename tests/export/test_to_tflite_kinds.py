@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from keras import layers
 
+from export.converters.signature import FixedShape
 from export.converters.to_saved_model import export_saved_model
 from export.converters.to_tflite import TFLiteOptions, export_tflite
 from export.errors import ConversionError
 from export.formats import FORMATS, Format
 from export.runners import KerasRunner, SavedModelRunner, open_runner
 from export.sessions import SessionSettings
+from export.tflite_runner import TFLiteRunner
 
 SAMPLES = 24
 Arrays = dict[str, np.ndarray]
@@ -209,7 +211,6 @@ def kind(request):
 
 
 @pytest.mark.parametrize("target", BOUNDS)
-@pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated:UserWarning")
 def test_tflite_answers_as_keras_or_is_refused(kind, target, tmp_path):
     name, model, samples, expected = kind
     options = TFLiteOptions(
@@ -244,6 +245,28 @@ def test_saved_model_answers_as_keras_for_any_batch(kind, tmp_path):
             np.testing.assert_allclose(answer[output], values[:count], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated:UserWarning")
+def test_int8_answers_are_those_of_tensorflows_own_conversion(tmp_path):
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(1)
+    model, samples = chain(
+        floats(8, 8, 3), layers.Conv2D(4, 3, activation="relu"), layers.Flatten(), layers.Dense(3, "softmax")
+    )
+    path = export_tflite(model, tmp_path / "ours", Format.TFLITE_INT8, TFLiteOptions(calibration=samples))
+    saved_model = export_saved_model(model, tmp_path / "saved_model", fixed=FixedShape())
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(saved_model))
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ({"x": sample[None]} for sample in samples["x"])
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+    (tmp_path / "theirs").write_bytes(converter.convert())
+    answers = [
+        TFLiteRunner(file, reference_kernels=True).run(samples) for file in (path, tmp_path / "theirs")
+    ]
+    np.testing.assert_array_equal(*(next(iter(answer.values())) for answer in answers))
+
+
 def with_settled_statistics(model: keras.Model, samples: np.ndarray) -> tuple[keras.Model, Arrays]:
     """A model whose batch normalizations know the samples, as after training; else its activations vanish."""
     for layer in model.layers:
@@ -256,26 +279,24 @@ def with_settled_statistics(model: keras.Model, samples: np.ndarray) -> tuple[ke
 @pytest.mark.slow
 @pytest.mark.parametrize("target", [target for target, spec in FORMATS.items() if "tflite" in target])
 @pytest.mark.parametrize("name", ["MobileNetV2", "EfficientNetB0"])
-@pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated:UserWarning")
 def test_applications_become_tflite(name, target, tmp_path):
     keras.utils.set_random_seed(1)
     build = getattr(keras.applications, name)
     samples = pixels(64, 64, 3)[:8].astype(np.float32)
     if name == "MobileNetV2":
         samples = samples / np.float32(127.5) - 1
-    model, feed = with_settled_statistics(build(input_shape=(64, 64, 3), weights=None, classes=10), samples)
+    application = build(input_shape=(64, 64, 3), weights=None, classes=10, classifier_activation=None)
+    model, feed = with_settled_statistics(application, samples)
     path = export_tflite(model, tmp_path / "model.tflite", target, TFLiteOptions(calibration=feed))
     with open_runner(path, target, SessionSettings(), reference_kernels=False) as runner:
         (answer,) = runner.run(feed).values()
     expected = np.asarray(model(samples))
-    bound = {Format.TFLITE: 1e-4, Format.TFLITE_FP16: 5e-2}.get(
-        target, 1.0
-    )  # weights at random: integers may differ
-    assert abs(answer - expected).max() <= bound * expected.max()
+    # So deep a net of random weights amplifies any rounding a thousandfold: alike is all that it can be.
+    least = {Format.TFLITE: 0.999999, Format.TFLITE_FP16: 0.999}.get(target, 0.7)
+    assert np.corrcoef(answer.ravel(), expected.ravel())[0, 1] >= least
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated:UserWarning")
 def test_a_model_whose_activations_vanish_is_refused_rather_than_crashing(tmp_path):
     keras.utils.set_random_seed(1)
     model = keras.applications.MobileNetV2((96, 96, 3), weights=None, classes=10, alpha=0.35)
