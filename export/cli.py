@@ -59,6 +59,7 @@ def export(
 
     from export.console import ConsoleListener, make_console
     from export.console_table import print_table
+    from export.converters.quantizers import check_quantizer
     from export.formats import FORMATS, Format, default_formats, parse_formats
     from export.pipeline import ExportOptions, export_model
     from export.reporting.files import check_destinations, write_copies
@@ -72,7 +73,7 @@ def export(
         formats=[kind for kind in Format if kind in wanted],
         required=[kind for kind in Format if kind in named or FORMATS[kind].required],
         keep_float=tuple(keep_float or ()),
-        quantizer=quantizer,
+        quantizer=check_quantizer(quantizer),
         custom=trusted(custom, trust),
         time_limit_s=time_limit,
     )

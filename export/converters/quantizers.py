@@ -9,8 +9,8 @@ from export.errors import SourceError
 from export.formats import Format
 from export.runner import Feed
 
-DEFAULT = "tensorflow"
-NAMES = (DEFAULT, "litert")
+DEFAULT, LITERT = "tensorflow", "litert"
+NAMES = (DEFAULT, LITERT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,21 +49,28 @@ class Quantizer(Protocol):
         ...
 
 
+def check_quantizer(name: str) -> str:
+    """Return a quantizer's name.
+
+    Raises:
+        SourceError: there is none of that name.
+    """
+    if name not in NAMES:
+        raise SourceError(f"no quantizer {name!r}: choose from {', '.join(NAMES)}")
+    return name
+
+
 def find_quantizer(name: str) -> Quantizer:
     """The quantizer of a name.
 
     Raises:
         SourceError: there is none, or its library is not installed.
     """
-    match name:
-        case "tensorflow":
-            from export.converters.tensorflow_quantizer import quantize_with_tensorflow
+    if check_quantizer(name) == LITERT:
+        from export.converters.litert_quantizer import quantize_with_litert, require_litert_quantizer
 
-            return quantize_with_tensorflow
-        case "litert":
-            from export.converters.litert_quantizer import quantize_with_litert, require_litert_quantizer
+        require_litert_quantizer()
+        return quantize_with_litert
+    from export.converters.tensorflow_quantizer import quantize_with_tensorflow
 
-            require_litert_quantizer()
-            return quantize_with_litert
-        case _:
-            raise SourceError(f"no quantizer {name!r}: choose from {', '.join(NAMES)}")
+    return quantize_with_tensorflow
