@@ -68,12 +68,14 @@ def find_target(path: Path) -> Target:
         return Target(files=files, manifest=manifest, folder=version)
     if not path.exists():
         raise SourceError(f"there is no version or artifact {path}: export first, or check the path")
-    beside = path.parent if (path.parent / MANIFEST_NAME).is_file() else None
-    return Target(
-        files=((_format_of(path), path, SessionSettings()),),
-        manifest=read_manifest(beside) if beside else None,
-        folder=beside,
-    )
+    folder = path.parent if (path.parent / MANIFEST_NAME).is_file() else None
+    manifest = read_manifest(folder) if folder else None
+    for artifact in manifest.artifacts if manifest else ():
+        if folder is not None and artifact.path == path.name:
+            verify_artifact(folder, artifact)
+            files = ((artifact.format, path, artifact.session or SessionSettings()),)
+            return Target(files=files, manifest=manifest, folder=folder)
+    return Target(files=((_format_of(path), path, SessionSettings()),), manifest=None, folder=None)
 
 
 def find_reference(path: Path, custom: CustomCode | None = None) -> tuple[ReferenceModel, Dataset | None]:

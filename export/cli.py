@@ -60,7 +60,8 @@ def export(
     from export.console import ConsoleListener, make_console
     from export.console_table import print_table
     from export.converters.quantizers import check_quantizer
-    from export.formats import FORMATS, Format, default_formats, parse_formats
+    from export.errors import SourceError
+    from export.formats import FORMATS, Format, Tier, default_formats, parse_formats
     from export.pipeline import ExportOptions, export_model
     from export.reporting.files import check_destinations, write_copies
     from export.source import find_checkpoint, load_run_data
@@ -77,6 +78,8 @@ def export(
         custom=trusted(custom, trust),
         time_limit_s=time_limit,
     )
+    if keep_float and not any(FORMATS[kind].tier is Tier.QUANTIZED for kind in options.formats):
+        raise SourceError("--keep-float: no format is quantized: name one in --formats, or leave it out")
     checkpoint = find_checkpoint(source)
     dataset = load_dataset(data) if data else load_run_data(checkpoint)
     name = model or Path(dataset.source if checkpoint.record else source.name).stem

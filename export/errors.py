@@ -11,6 +11,8 @@ ExportError
 Every message is one line that says what is wrong and what to do.
 """
 
+import re
+
 
 class ExportError(Exception):
     """Base of the export stage's errors."""
@@ -49,6 +51,17 @@ class ReportError(ExportError):
 
 
 def first_line(error: BaseException) -> str:
-    """What another library's error says, cut to one line; its class where it says nothing."""
-    lines = str(error).strip().splitlines()
-    return lines[0][:300] if lines else type(error).__name__
+    """What another library's error says, cut to one line; its class where it says nothing.
+
+    Keras puts a line in front of what happened within a layer, TensorFlow a whole traceback.
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    if lines[0].startswith("in user code"):
+        return next((line for line in lines[1:] if re.match(r"\w*(Error|Exception): ", line)), lines[-1])[
+            :300
+        ]
+    if lines[0].startswith("Exception encountered when calling") and len(lines) > 1:
+        return f"{lines[0].removeprefix('Exception encountered when calling ').rstrip('.')}: {lines[1]}"[:300]
+    return lines[0][:300]

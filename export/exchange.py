@@ -1,5 +1,7 @@
 """Arrays that go from one step's process to the next: a folder of .npy files and an index of their names."""
 
+import errno
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,8 +20,14 @@ def write_arrays(folder: Path, arrays: Mapping[str, NDArray[Any]]) -> Path:
         The folder.
     """
     folder.mkdir(parents=True)
-    for number, array in enumerate(arrays.values()):
-        np.save(folder / f"{number}.npy", array, allow_pickle=False)
+    try:
+        for number, array in enumerate(arrays.values()):
+            np.save(folder / f"{number}.npy", array, allow_pickle=False)
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        # numpy's own, when less was written than asked for
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from error
     (folder / INDEX).write_bytes(msgspec.json.encode(list(arrays)))
     return folder
 

@@ -34,7 +34,9 @@ class Workers:
     """
 
     def __init__(self, scratch: Path, *, time_limit_s: float = DEFAULT_TIME_LIMIT_S) -> None:
-        self._scratch = scratch
+        self._scratch = scratch.resolve()
+        self._temporary = self._scratch / "temporary"  # what native code leaves lying about goes with it
+        self._temporary.mkdir(exist_ok=True)
         self._time_limit_s = time_limit_s
         self._numbers = itertools.count()
         self._lock = threading.Lock()
@@ -100,6 +102,7 @@ class Workers:
             "TF_CPP_MIN_LOG_LEVEL": "1",
             **os.environ,
             "KERAS_BACKEND": "tensorflow",
+            "TMPDIR": str(self._temporary),
             "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry),
         }
         with self._lock:

@@ -100,6 +100,31 @@ class DataInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Conversion:
+    """How the artifacts were made.
+
+    Attributes:
+        keep_float: layers that were left out of quantization.
+        quantizer: the library that quantized TFLite files.
+        calibration: the data whose training samples showed the ranges of activations; None without any.
+    """
+
+    keep_float: tuple[str, ...] = ()
+    quantizer: str = "tensorflow"
+    calibration: DataInfo | None = None
+
+    @property
+    def summary(self) -> str:
+        """The same in one line."""
+        data = self.calibration
+        ranges = (
+            f"calibrated on {data.samples:,} training samples of {data.name}" if data else "not calibrated"
+        )
+        kept = f"; in floats: {', '.join(self.keep_float)}" if self.keep_float else ""
+        return f"by {self.quantizer}, {ranges}{kept}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Binding:
     """The exact bytes that a verdict speaks of."""
 
@@ -154,6 +179,7 @@ class Manifest:
     inputs: tuple[TensorInfo, ...]
     outputs: tuple[TensorInfo, ...]
     labels: tuple[str, ...]
+    conversion: Conversion = Conversion()
     artifacts: tuple[Artifact, ...]
     packages: dict[str, str]
     cpu_flags: tuple[str, ...]

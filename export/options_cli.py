@@ -34,6 +34,8 @@ def trusted(custom: Path | None, trust: bool) -> "CustomCode | None":
     from export.errors import SourceError
 
     if custom is None:
+        if trust:
+            raise SourceError("--trust goes with --custom FILE.py: name the file, or leave it out")
         return None
     if not trust:
         raise SourceError(f"{custom} would be run: look at it, then add --trust")

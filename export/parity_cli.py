@@ -53,7 +53,9 @@ def parity(
     ] = None,
     margin: Annotated[
         float | None,
-        typer.Option(min=0, help="Accuracy drop to exclude, in percentage points; by default the tier's."),
+        typer.Option(
+            min=0, max=100, help="Accuracy drop to exclude, in percentage points; by default the tier's."
+        ),
     ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Look into each ONNX and TFLite file, layer by layer.")
@@ -74,11 +76,14 @@ def parity(
     from export.check import find_target
     from export.console import make_console, print_served
     from export.console_table import print_table
+    from export.errors import SourceError
     from export.explaining.explain_table import print_explanation
     from export.reporting.files import check_destinations, write_copies
     from export.served import find_standard, require_version
 
     check_destinations(report, junit)
+    if url is not None and (explain or target.is_file()):
+        raise SourceError("--url holds a server to a whole version: name its folder, and leave out --explain")
     found, code, console = find_target(target), trusted(custom, trust), make_console(sys.stdout)
     if url is None:
         model, dataset = _reference(found, target, reference, data, code)
@@ -126,7 +131,6 @@ class _Wanted:
 def _check_files(wanted: _Wanted, *, explain: bool) -> "tuple[Report, dict[Format, Explanation | str]]":
     from export.check import checking
     from export.console import ConsoleListener, make_console
-    from export.formats import FORMATS, Family
     from export.reporting.check_report import check_report
 
     explanations: dict[Format, Explanation | str] = {}
@@ -143,7 +147,7 @@ def _check_files(wanted: _Wanted, *, explain: bool) -> "tuple[Report, dict[Forma
         with listener.during("timing"):
             artifacts = check.time(wanted.found, verdicts)
         for (kind, path, settings), artifact in zip(files, artifacts, strict=True):
-            if explain and FORMATS[kind].family is not Family.SAVED_MODEL:
+            if explain:
                 with listener.during(f"looking into {kind}"):
                     explanations[kind] = check.explain(kind, path, settings, artifact)
         known = {kind: each for kind, each in explanations.items() if not isinstance(each, str)}

@@ -4,23 +4,21 @@ import shutil
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
-from export.custom import CustomCode
 from export.data import class_labels, data_arrays
-from export.environment import cpu_flags, package_versions
+from export.draft import ExportOptions, draft_manifest
 from export.errors import ConversionError, WorkerError
 from export.exchange import write_arrays
 from export.formats import FORMATS, Format
 from export.isolation import Workers
 from export.listener import Listener
-from export.manifest import SCHEMA_VERSION, Artifact, DataInfo, Manifest, Source
+from export.manifest import Artifact, Manifest
 from export.publish import check_model_name, publish, staging
 from export.reference import ReferenceKind, ReferenceModel
 from export.reporting.report import Report, export_report
 from export.sessions import SessionSettings
-from export.source import Checkpoint
+from export.source import Checkpoint, copy_checkpoint
 from export.steps import (
     ConvertOrder,
     MeasureOrder,
@@ -37,27 +35,6 @@ from training.datasets import Dataset
 
 AT_ONCE = 2  # steps that run side by side
 SCRATCH = ".scratch"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportOptions:
-    """What to export, and how.
-
-    Attributes:
-        formats: to try.
-        required: without a passing or inconclusive verdict on each of these nothing is published.
-        keep_float: layers to leave out of quantization.
-        quantizer: which library quantizes TFLite files.
-        custom: code of layers that are not Keras's own.
-        time_limit_s: seconds that one step may take.
-    """
-
-    formats: Sequence[Format]
-    required: Sequence[Format]
-    keep_float: tuple[str, ...] = ()
-    quantizer: str = "tensorflow"
-    custom: CustomCode | None = None
-    time_limit_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +84,7 @@ def export_model(
     with staging(repository, name) as folder:
         scratch = folder / SCRATCH
         scratch.mkdir()
+        checkpoint = copy_checkpoint(checkpoint, scratch / "checkpoint")
         data = write_arrays(scratch / "data", data_arrays(dataset, calibration))
         with Workers(scratch, time_limit_s=options.time_limit_s) as workers:
             export = _Export(
@@ -119,7 +97,7 @@ def export_model(
                 listener=listener,
             )
             prepared, artifacts = export.run()
-        draft = _draft(name, prepared, checkpoint, dataset, options, artifacts)
+        draft = draft_manifest(name, prepared, checkpoint, dataset, calibration, options, artifacts)
         required = tuple(options.required)
         shipped = {artifact.format for artifact in artifacts if artifact.path is not None}
         manifest = None
@@ -179,6 +157,7 @@ class _Export:
             source=self.dataset.source,
             data_sha256=self.dataset.sha256,
             labels=class_labels(self.dataset),
+            keep_float=self.options.keep_float,
         )
         with self.listener.during(f"running the checkpoint on {len(self.dataset.test):,} samples"):
             try:
@@ -259,33 +238,4 @@ def _unshipped(kind: Format, verdict: Verdict, reason: str, log: str = "") -> Ar
         verdict=verdict,
         reason=reason,
         log=log,
-    )
-
-
-def _draft(
-    name: str,
-    prepared: Prepared,
-    checkpoint: Checkpoint,
-    dataset: Dataset,
-    options: ExportOptions,
-    artifacts: tuple[Artifact, ...],
-) -> Manifest:
-    """The manifest of a version that has no number yet."""
-    return Manifest(
-        schema_version=SCHEMA_VERSION,
-        model=name,
-        version=0,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        source=Source(
-            checkpoint_sha256=checkpoint.sha256,
-            run=checkpoint.record.name if checkpoint.record else None,
-            custom_sha256=options.custom.sha256 if options.custom else None,
-        ),
-        dataset=DataInfo(name=dataset.source, sha256=dataset.sha256, samples=len(dataset.test)),
-        inputs=prepared.inputs,
-        outputs=prepared.outputs,
-        labels=prepared.labels,
-        artifacts=artifacts,
-        packages=package_versions(),
-        cpu_flags=cpu_flags(),
     )

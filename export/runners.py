@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.converters.signature import name_outputs, structured
-from export.errors import ManifestError
+from export.errors import ManifestError, SourceError, first_line
 from export.formats import FORMATS, Family, Format
 from export.runner import Answer, Feed, InputSpec, Runner
 from export.sessions import SessionSettings, open_session
@@ -103,7 +103,12 @@ class KerasRunner(_Batched):
 
     def _call(self, feed: dict[str, NDArray[Any]]) -> Answer:
         inputs = structured(self._model, [feed[spec.name] for spec in self.inputs])
-        outputs = name_outputs(self._model, self._function(inputs))
+        try:
+            outputs = name_outputs(self._model, self._function(inputs))
+        except Exception as error:
+            raise SourceError(
+                f"the model cannot be run on these samples ({first_line(error)}): mend it, or prepare the samples"
+            ) from error
         return {name: np.asarray(value) for name, value in outputs.items()}
 
 

@@ -1,8 +1,9 @@
 """Where an export starts: a run, a `.keras` file, or a folder of runs."""
 
 import re
+import shutil
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,6 +79,24 @@ def load_run_data(checkpoint: Checkpoint) -> Dataset:
     return dataset
 
 
+def copy_checkpoint(checkpoint: Checkpoint, folder: Path) -> Checkpoint:
+    """Put a checkpoint where nobody else writes: every step must see the bytes that the manifest names.
+
+    Args:
+        checkpoint: the original.
+        folder: to make for the copy.
+
+    Raises:
+        SourceError: it changed since it was found.
+    """
+    copy = folder / checkpoint.path.name
+    folder.mkdir()
+    shutil.copyfile(checkpoint.path, copy)
+    if content_sha256(copy) != checkpoint.sha256:
+        raise SourceError(f"{checkpoint.path} changes while it is read: wait until it is finished")
+    return replace(checkpoint, path=copy)
+
+
 def load_checkpoint(path: Path, custom: CustomCode | None = None) -> "keras.Model":
     """Load a `.keras` file in safe mode, so that nothing it carries is executed.
 
@@ -94,30 +113,30 @@ def load_checkpoint(path: Path, custom: CustomCode | None = None) -> "keras.Mode
     import keras
 
     if not zipfile.is_zipfile(path):
-        raise SourceError(f"{path} is no .keras file: save the model with model.save('NAME.keras')")
+        raise SourceError(f"{path.name} is no .keras file: save the model with model.save('NAME.keras')")
     objects = load_custom(custom) if custom else {}
     try:
         model = keras.models.load_model(path, custom_objects=objects, compile=False, safe_mode=True)
     except Exception as error:
         raise SourceError(_refusal(path, str(error), first_line(error), custom)) from error
     if not model.built:
-        raise SourceError(f"{path} has no defined inputs: call the model once before saving it")
+        raise SourceError(f"{path.name} has no defined inputs: call the model once before saving it")
     return model if getattr(model, "inputs", None) else _with_inputs(path, model)
 
 
 def _refusal(path: Path, text: str, line: str, custom: CustomCode | None) -> str:
     if "safe_mode" in text:
         return (
-            f"{path} holds a Lambda layer, whose code would have to be run: "
+            f"{path.name} holds a Lambda layer, whose code would have to be run: "
             "replace it with a layer of Keras's own, or a class in a file given by --trust --custom FILE.py"
         )
     if found := re.search(r"Could not locate (?:class|function) '([^']+)'", text):
         where = f"{custom.path} does not define it" if custom else "its code is not in the file"
         return (
-            f"{path} needs {found[1]}, and {where}: name the Python file that defines it, which will be run, "
+            f"{path.name} needs {found[1]}, and {where}: name the Python file that defines it, which will be run, "
             "by --trust --custom FILE.py"
         )
-    return f"{path} cannot be loaded safely ({line}): save it from built-in layers"
+    return f"{path.name} cannot be loaded safely ({line}): save it from built-in layers"
 
 
 def _with_inputs(path: Path, model: "keras.Model") -> "keras.Model":
@@ -134,7 +153,7 @@ def _with_inputs(path: Path, model: "keras.Model") -> "keras.Model":
         outputs = model(inputs if isinstance(shapes, dict) else inputs["x"], training=False)
     except Exception as error:
         raise SourceError(
-            f"{path} does not say what its inputs are ({first_line(error)}): "
+            f"{path.name} does not say what its inputs are ({first_line(error)}): "
             "wrap it, keras.Model(x, model(x)) with x = keras.Input(...), and save that"
         ) from error
     return keras.Model(inputs if isinstance(shapes, dict) else inputs["x"], outputs, name=model.name)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
 
+from export.converters.layer_names import check_layers, layer_names
 from export.custom import CustomCode
 from export.errors import ConversionError
 from export.exchange import read_arrays
@@ -38,6 +39,7 @@ class PrepareOrder:
         source: of the data, for messages.
         data_sha256: of the data.
         labels: one text a class.
+        keep_float: names of layers that the model must have.
     """
 
     model: ReferenceModel
@@ -46,6 +48,7 @@ class PrepareOrder:
     source: str
     data_sha256: str
     labels: tuple[str, ...]
+    keep_float: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +69,9 @@ def prepare(order: PrepareOrder) -> Prepared:
     """Run a reference on the test samples, and keep its answers for the other steps.
 
     Raises:
-        SourceError: the model cannot be loaded, or the data do not fit it.
+        SourceError: the model cannot be loaded, has not such layers, or the data do not fit it.
     """
-    with _reference_runner(order.model) as runner:
+    with _reference_runner(order.model, order.keep_float) as runner:
         inputs = runner.inputs
         reference = run_reference(
             runner,
@@ -83,10 +86,14 @@ def prepare(order: PrepareOrder) -> Prepared:
     return Prepared(inputs=_input_infos(inputs), outputs=_output_infos(reference), labels=reference.labels)
 
 
-def _reference_runner(model: ReferenceModel) -> KerasRunner | SavedModelRunner | OnnxRunner:
+def _reference_runner(
+    model: ReferenceModel, layers: tuple[str, ...]
+) -> KerasRunner | SavedModelRunner | OnnxRunner:
     match model.kind:
         case ReferenceKind.KERAS:
-            return KerasRunner(load_checkpoint(model.path, model.custom))
+            loaded = load_checkpoint(model.path, model.custom)
+            check_layers(layers, layer_names(loaded))
+            return KerasRunner(loaded)
         case ReferenceKind.SAVED_MODEL:
             return SavedModelRunner(model.path)
         case ReferenceKind.ONNX:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from export.errors import ConversionError
+from export.errors import SourceError
 
 if TYPE_CHECKING:
     import keras
@@ -46,9 +46,9 @@ def check_layers(kept: Iterable[str], known: frozenset[str]) -> None:
     """Make sure that layers which the user names exist.
 
     Raises:
-        ConversionError: one does not; the message has names near to it.
+        SourceError: one does not; the message has names near to it.
     """
     for name in kept:
         if name not in known:
             near = difflib.get_close_matches(name, sorted(known)) or sorted(known)[:MOST_LISTED]
-            raise ConversionError(f"no layer {name!r} to keep in floats: the model has {', '.join(near)}")
+            raise SourceError(f"--keep-float: the model has no layer {name!r}, but {', '.join(near)}")

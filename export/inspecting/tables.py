@@ -72,6 +72,7 @@ def _version_facts(manifest: Manifest) -> list[tuple[str, Text]]:
             f"{manifest.dataset.name}, {manifest.dataset.samples:,} test samples, "
             f"SHA-256 {manifest.dataset.sha256}",
         ),
+        ("quantized", manifest.conversion.summary),
         ("packages", _pairs(manifest.packages)),
         ("CPU", " ".join(manifest.cpu_flags) or "not known"),
     ]

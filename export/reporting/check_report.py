@@ -52,6 +52,7 @@ def check_report(
         outputs=check.prepared.outputs,
         labels=check.prepared.labels,
         required=tuple(artifact.format for artifact in artifacts),
+        conversion=manifest.conversion if manifest else None,
         artifacts=tuple(artifacts),
         explanations=dict(explanations),
         environment=Environment(machine=this_machine(), packages=package_versions(), cpu_flags=cpu_flags()),

@@ -13,6 +13,7 @@ from export.reporting.page import render_page
 from export.reporting.report import Report
 from export.runner import Feed
 
+BEGINNING = 16  # bytes that tell a page or an XML file
 PAGE_NAME, NUMBERS_NAME = "report.html", "report.json"
 
 
@@ -52,9 +53,11 @@ def check_destinations(*paths: Path | None) -> None:
     Raises:
         ReportError: a folder is missing or closed, or something else than a file is there.
     """
-    for path in paths:
-        if path is not None:
-            _check_destination(path)
+    named = [path for path in paths if path is not None]
+    if len({path.resolve() for path in named}) < len(named):
+        raise ReportError(f"{named[0]} cannot hold two reports: give each a file of its own")
+    for path in named:
+        _check_destination(path)
 
 
 def _check_destination(path: Path) -> None:
@@ -91,6 +94,10 @@ def _refuse_other_kinds(path: Path) -> None:
         return
     if not stat.S_ISREG(mode):
         raise ReportError(f"{path} is no plain file: name another file for the report")
+    with path.open("rb") as stream:
+        start = stream.read(BEGINNING).lower()
+    if start and not start.startswith((b"<!doctype html", b"<?xml")):
+        raise ReportError(f"{path} is no report and would be lost: name another file")
 
 
 def _refusal(path: Path, error: OSError) -> ReportError:

@@ -145,6 +145,7 @@ def _environment(report: Report) -> Markup:
             ("CPU flags", ", ".join(environment.cpu_flags) or "unknown"),
             ("system", machine.system),
             ("packages", ", ".join(f"{name} {version}" for name, version in environment.packages.items())),
+            ("quantized", shortened(report.conversion.summary, 300) if report.conversion else None),
             ("inputs", _tensors(report.inputs)),
             ("outputs", _tensors(report.outputs)),
         ]

@@ -9,7 +9,7 @@ from enum import StrEnum
 from export.environment import Machine, this_machine
 from export.explaining.explanation import Explanation
 from export.formats import Format
-from export.manifest import Artifact, DataInfo, Manifest, TensorInfo
+from export.manifest import Artifact, Conversion, DataInfo, Manifest, TensorInfo
 from export.verdict import Verdict, worst
 
 REPORT_SCHEMA_VERSION = 1
@@ -68,6 +68,7 @@ class Report:
         inputs: of the model.
         outputs: of the model.
         labels: one text a class; none where there are no classes, or several outputs have their own.
+        conversion: how the artifacts were made; None for a file on its own.
         required: formats without which nothing is published; of a check, all that were checked.
         artifacts: one entry a format.
         explanations: by format, where the noise comes from; of those that were looked into.
@@ -86,6 +87,7 @@ class Report:
     outputs: tuple[TensorInfo, ...]
     labels: tuple[str, ...]
     required: tuple[Format, ...]
+    conversion: Conversion | None = None
     artifacts: tuple[Artifact, ...]
     explanations: dict[Format, Explanation] = field(default_factory=dict)
     environment: Environment
@@ -96,6 +98,7 @@ def export_report(manifest: Manifest, required: tuple[Format, ...] = ()) -> Repo
 
     Args:
         manifest: as published, or with version 0 if it was not.
+        conversion: how the artifacts were made; None for a file on its own.
         required: formats without which nothing is published.
     """
     shipped = [artifact for artifact in manifest.artifacts if artifact.path is not None]
@@ -117,6 +120,7 @@ def export_report(manifest: Manifest, required: tuple[Format, ...] = ()) -> Repo
         outputs=manifest.outputs,
         labels=manifest.labels,
         required=required,
+        conversion=manifest.conversion,
         artifacts=manifest.artifacts,
         environment=Environment(
             machine=this_machine(), packages=manifest.packages, cpu_flags=manifest.cpu_flags
