@@ -68,13 +68,13 @@ def find_target(path: Path) -> Target:
         return Target(files=files, manifest=manifest, folder=version)
     if not path.exists():
         raise SourceError(f"there is no version or artifact {path}: export first, or check the path")
-    folder = path.parent if (path.parent / MANIFEST_NAME).is_file() else None
-    manifest = read_manifest(folder) if folder else None
-    for artifact in manifest.artifacts if manifest else ():
-        if folder is not None and artifact.path == path.name:
-            verify_artifact(folder, artifact)
-            files = ((artifact.format, path, artifact.session or SessionSettings()),)
-            return Target(files=files, manifest=manifest, folder=folder)
+    if (path.parent / MANIFEST_NAME).is_file():
+        beside = read_manifest(path.parent)
+        for artifact in beside.artifacts:
+            if artifact.path == path.name:
+                verify_artifact(path.parent, artifact)
+                files = ((artifact.format, path, artifact.session or SessionSettings()),)
+                return Target(files=files, manifest=beside, folder=path.parent)
     return Target(files=((_format_of(path), path, SessionSettings()),), manifest=None, folder=None)
 
 

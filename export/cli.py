@@ -60,9 +60,10 @@ def export(
     from export.console import ConsoleListener, make_console
     from export.console_table import print_table
     from export.converters.quantizers import check_quantizer
+    from export.draft import ExportOptions
     from export.errors import SourceError
     from export.formats import FORMATS, Format, Tier, default_formats, parse_formats
-    from export.pipeline import ExportOptions, export_model
+    from export.pipeline import export_model
     from export.reporting.files import check_destinations, write_copies
     from export.source import find_checkpoint, load_run_data
     from training.datasets import load_dataset

@@ -13,6 +13,8 @@ Every message is one line that says what is wrong and what to do.
 
 import re
 
+RAISED = re.compile(r"\w*(Error|Exception): ")  # the last line of a traceback
+
 
 class ExportError(Exception):
     """Base of the export stage's errors."""
@@ -59,9 +61,7 @@ def first_line(error: BaseException) -> str:
     if not lines:
         return type(error).__name__
     if lines[0].startswith("in user code"):
-        return next((line for line in lines[1:] if re.match(r"\w*(Error|Exception): ", line)), lines[-1])[
-            :300
-        ]
+        return next((line for line in lines[1:] if RAISED.match(line)), lines[-1])[:300]
     if lines[0].startswith("Exception encountered when calling") and len(lines) > 1:
         return f"{lines[0].removeprefix('Exception encountered when calling ').rstrip('.')}: {lines[1]}"[:300]
     return lines[0][:300]

@@ -29,7 +29,8 @@ def check_model_name(name: str) -> str:
     """
     if not MODEL_NAME.fullmatch(name):
         raise PublishError(
-            f"{name!r} cannot name a model: give --model up to 128 letters, digits, dots, dashes and underscores"
+            f"{name!r} cannot name a model: give --model, up to 128 letters, digits, dots, dashes and "
+            "underscores"
         )
     return name
 

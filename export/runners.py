@@ -107,7 +107,7 @@ class KerasRunner(_Batched):
             outputs = name_outputs(self._model, self._function(inputs))
         except Exception as error:
             raise SourceError(
-                f"the model cannot be run on these samples ({first_line(error)}): mend it, or prepare the samples"
+                f"the model cannot be run on these samples ({first_line(error)}): mend it or the samples"
             ) from error
         return {name: np.asarray(value) for name, value in outputs.items()}
 

@@ -133,8 +133,8 @@ def _refusal(path: Path, text: str, line: str, custom: CustomCode | None) -> str
     if found := re.search(r"Could not locate (?:class|function) '([^']+)'", text):
         where = f"{custom.path} does not define it" if custom else "its code is not in the file"
         return (
-            f"{path.name} needs {found[1]}, and {where}: name the Python file that defines it, which will be run, "
-            "by --trust --custom FILE.py"
+            f"{path.name} needs {found[1]}, and {where}: name the Python file that defines it, "
+            "which will be run, by --trust --custom FILE.py"
         )
     return f"{path.name} cannot be loaded safely ({line}): save it from built-in layers"
 

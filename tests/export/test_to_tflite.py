@@ -164,7 +164,7 @@ def test_a_layer_kept_in_floats_is_alone_in_floats(model, options, files, answer
 
 def test_an_unknown_layer_is_met_with_names_like_it(model, options, tmp_path):
     wrong = TFLiteOptions(calibration=options.calibration, keep_float=("conv_2",))
-    with pytest.raises(ConversionError, match=r"no layer 'conv_2' to keep in floats: the model has conv"):
+    with pytest.raises(SourceError, match=r"the model has no layer 'conv_2', but conv"):
         export_tflite(model, tmp_path / "model.tflite", Format.TFLITE_INT8, wrong)
 
 
