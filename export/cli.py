@@ -79,8 +79,8 @@ def export(
         custom=trusted(custom, trust),
         time_limit_s=time_limit,
     )
-    if keep_float and not any(FORMATS[kind].tier is Tier.QUANTIZED for kind in options.formats):
-        raise SourceError("--keep-float: no format is quantized: name one in --formats, or leave it out")
+    if keep_float and not any(FORMATS[kind].tier is not Tier.LOSSLESS for kind in options.formats):
+        raise SourceError("--keep-float: no format has less than single precision: name one in --formats")
     checkpoint = find_checkpoint(source)
     dataset = load_dataset(data) if data else load_run_data(checkpoint)
     name = model or Path(dataset.source if checkpoint.record else source.name).stem

@@ -163,7 +163,8 @@ def convert(order: ConvertOrder) -> None:
         case Format.ONNX_FP16:
             from export.converters.to_onnx_fp16 import export_onnx_fp16
 
-            export_onnx_fp16(order.folder / FORMATS[Format.ONNX].path, path)
+            onnx = order.folder / FORMATS[Format.ONNX].path
+            export_onnx_fp16(onnx, path, keep_float=order.keep_float)
         case Format.ONNX_INT8:
             from export.converters.to_onnx_int8 import export_onnx_int8
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from export.converters.layer_names import check_layers
+
 if TYPE_CHECKING:
     import onnx
 
@@ -238,3 +240,19 @@ def _name_output_dimensions(proto: "onnx.ModelProto") -> None:
                 dimension.dim_param = size
             else:
                 dimension.dim_param = f"{value.name}_dim{axis}"
+
+
+def nodes_of(proto: "onnx.ModelProto", layers: tuple[str, ...], keep_float: tuple[str, ...]) -> list[str]:
+    """The nodes of layers, and of all layers inside them.
+
+    Args:
+        proto: the model.
+        layers: all that it has.
+        keep_float: those that are wanted.
+
+    Raises:
+        SourceError: it has not all of these.
+    """
+    check_layers(keep_float, frozenset(layers))
+    kept = set(keep_float)
+    return [node.name for node in proto.graph.node if kept & set(node.name.split("/")[:-1])]

@@ -7,8 +7,8 @@ import numpy as np
 
 from export.converters.onnx_check import save_checked
 from export.converters.onnx_cleanup import finish
-from export.converters.onnx_names import all_nodes
-from export.converters.to_onnx import copy_metadata
+from export.converters.onnx_names import all_nodes, nodes_of
+from export.converters.to_onnx import copy_metadata, read_layers
 from export.errors import ConversionError, first_line
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 LARGEST = float(np.finfo(np.float16).max)
 
 
-def export_onnx_fp16(source: Path, path: Path) -> Path:
+def export_onnx_fp16(source: Path, path: Path, *, keep_float: tuple[str, ...] = ()) -> Path:
     """Write an ONNX file with float16 weights and arithmetic; inputs and outputs keep their names and types.
 
     An operator with a constant beyond float16's range stays in single precision. Where a device has no kernel
@@ -26,14 +26,17 @@ def export_onnx_fp16(source: Path, path: Path) -> Path:
     Args:
         source: the file in single precision.
         path: the file to write.
+        keep_float: names of Keras layers to leave in single precision.
 
     Raises:
+        SourceError: an unknown layer.
         ConversionError: onnxruntime cannot convert the model, or cannot run what came of it.
     """
     import onnx
 
     proto = onnx.load(source)
-    blocked = [node.name for node in all_nodes(proto.graph) if _out_of_range(node, proto)]
+    blocked = nodes_of(proto, read_layers(proto), keep_float)
+    blocked += [node.name for node in all_nodes(proto.graph) if _out_of_range(node, proto)]
     try:
         half = _convert(proto, blocked)
         finish(half, source)

@@ -1,6 +1,5 @@
 """ONNX in single precision to ONNX with static int8 quantization."""
 
-import difflib
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from export.converters.onnx_check import save_checked
 from export.converters.onnx_cleanup import finish
+from export.converters.onnx_names import nodes_of
 from export.converters.onnx_quantized import feed_pixels, free_dense_outputs, scores
 from export.converters.to_onnx import copy_metadata, read_layers
 from export.errors import ConversionError, first_line
@@ -26,7 +26,6 @@ QUANTIZED = (
     *("Relu", "Clip", "LeakyRelu", "MaxPool", "Concat", "Reshape", "Flatten", "Transpose"),
     *("Squeeze", "Unsqueeze", "Slice", "Split", "Pad", "Resize"),
 )
-NEAR = 3  # names in the message on an unknown layer
 
 
 def export_onnx_int8(
@@ -44,12 +43,13 @@ def export_onnx_int8(
         keep_float: names of Keras layers to leave in floats.
 
     Raises:
-        ConversionError: an unknown layer, no samples, or a model that the quantizer refuses.
+        SourceError: an unknown layer.
+        ConversionError: no samples, or a model that the quantizer refuses.
     """
     import onnx
 
     proto = onnx.load(source)
-    excluded = [*_nodes_of(proto, read_layers(proto), keep_float), *scores(proto)]
+    excluded = [*nodes_of(proto, read_layers(proto), keep_float), *scores(proto)]
     if not calibration or not all(len(samples) for samples in calibration.values()):
         raise ConversionError(f"{path.name} needs training samples to calibrate on: there are none")
     try:
@@ -66,18 +66,6 @@ def export_onnx_int8(
         )
     copy_metadata(source, quantized)
     return save_checked(quantized, path)
-
-
-def _nodes_of(proto: "onnx.ModelProto", layers: tuple[str, ...], keep_float: tuple[str, ...]) -> list[str]:
-    """The nodes of layers, and of all layers inside them."""
-    for layer in keep_float:
-        if layer not in layers:
-            near = difflib.get_close_matches(layer, layers, NEAR, 0.4) or layers[:NEAR]
-            raise ConversionError(
-                f"--keep-float names {layer!r}, a layer that the model has not: near are {', '.join(near)}"
-            )
-    kept = set(keep_float)
-    return [node.name for node in proto.graph.node if kept & set(node.name.split("/")[:-1])]
 
 
 def _quantize(proto: "onnx.ModelProto", calibration: Feed, excluded: list[str]) -> "onnx.ModelProto":

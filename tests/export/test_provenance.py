@@ -78,7 +78,7 @@ def test_the_manifest_says_how_a_version_was_quantized(keraport, small, tmp_path
     ("arguments", "told"),
     [
         (["--keep-float", "hiden", "--formats", "tflite-int8"], "the model has no layer 'hiden', but hidden"),
-        (["--keep-float", "hidden", "--formats", "onnx"], "no format is quantized"),
+        (["--keep-float", "hidden", "--formats", "onnx"], "no format has less than single precision"),
         (["--quantizer", "nope"], "no quantizer 'nope'"),
         (["--trust"], "goes with --custom"),
         (["--report", "{own}"], "is no report and would be lost"),
