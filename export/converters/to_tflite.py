@@ -84,11 +84,6 @@ def export_tflite(model: "keras.Model", path: Path, target: Format, options: TFL
             raise ConversionError(f"{place_of(error.names, known)} {error.reason}") from error
     if integer:
         check_integers(content, target, known, some_floats=bool(options.keep_float))
-    elif target is not Format.TFLITE and content == float_file:
-        raise ConversionError(
-            f"{target} would be the same as {Format.TFLITE}: no layer has weights enough to be worth it, "
-            "or --keep-float names all; leave it out"
-        )
     path.write_bytes(write_metadata(content, options.labels, input_kinds(float_file)))
     _run_once(path, reference_kernels=integer)
     return path
