@@ -53,7 +53,9 @@ def parity(
     ] = None,
     margin: Annotated[
         float | None,
-        typer.Option(min=0, help="Accuracy drop to exclude, in percentage points; by default the tier's."),
+        typer.Option(
+            min=0, max=100, help="Accuracy drop to exclude, in percentage points; by default the tier's."
+        ),
     ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Look into each ONNX and TFLite file, layer by layer.")
