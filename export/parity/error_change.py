@@ -1,4 +1,4 @@
-"""Outputs of values: how much larger the error becomes, or how far the candidate strays, in the worst column."""
+"""Outputs of values: how much the error grows, or how far the candidate strays, in the worst column."""
 
 import math
 from dataclasses import dataclass

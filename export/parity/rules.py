@@ -85,10 +85,12 @@ def decide(output: OutputComparison, limits: Limits, samples: int) -> Decision:
         reason = _broken_by_flips(output.clear_flips)
         if reason is not None:
             return Verdict.FAIL, f"{output.output}: {reason}"
-    reason = _broken_slope(output)
-    if reason is not None:
-        return Verdict.FAIL, f"{output.output}: {reason}"
+    slope = _broken_slope(output)
+    if slope is not None and output.kind is OutputKind.LOGITS:
+        return Verdict.FAIL, f"{output.output}: {slope}"
     verdict, reason = _decide_gate(output, samples)
+    if slope is not None and verdict is not Verdict.FAIL:
+        verdict, reason = Verdict.FAIL, slope
     return verdict, f"{output.output}: {reason}"
 
 

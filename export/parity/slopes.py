@@ -15,6 +15,7 @@ from export.parity.bootstrap import Floats
 
 STEPS = (256, 255, 32768, 32767)  # how many steps 8-bit and 16-bit probabilities divide 1 into
 SMALLEST = 1e-6
+OFF = 0.01  # of a step, that a multiple of it may be off in float32
 FEWEST_ROWS = 30  # below it the standard error means little
 ROUNDS = 30
 RANGE = (0.01, 100.0)
@@ -62,14 +63,19 @@ def _step(values: Floats) -> float:
     for steps in STEPS:
         if (np.abs(values - np.round(values * steps) / steps) <= SMALLEST * values).all():
             return 1 / steps
-    return 0.0
+    distinct = np.unique(values)
+    if not 2 <= len(distinct) <= STEPS[0]:  # noqa: PLR2004  (a step needs two)
+        return 0.0
+    step = float(np.diff(distinct).min())
+    multiples = distinct / step
+    return step if bool((np.abs(multiples - np.round(multiples)) <= OFF).all()) else 0.0
 
 
 def _regressed(before: Floats, after: Floats, *, rows: bool) -> ProbabilitySlope | None:
     """Least squares on logarithms, over the entries whose probability in the reference is no rounding."""
     if rows:
         kept = before >= SMALLEST
-        x, y = (np.log(np.maximum(values, SMALLEST**2)) for values in (before, after))
+        x, y = (np.log(np.maximum(values, SMALLEST / 100)) for values in (before, after))
         x, y = _about_mean(x, kept), _about_mean(y, kept)
     else:
         kept = (before >= SMALLEST) & (before <= 1 - SMALLEST)
@@ -112,7 +118,8 @@ def _fitted(before: Floats, after: Floats, step: float, *, rows: bool) -> Probab
     slope, steep = 1.0, _powered(scores, 1.0, rows=rows)[1]
     if int((np.abs(steep).max(axis=1) > step / 2).sum()) < FEWEST_ROWS:
         return None
-    most = 1.0 if after.max() == 1 else 1 - step  # TFLite's largest 8-bit probability is 255/256
+    # TFLite's largest 8-bit probability is 255/256.
+    most = 1 - step if step in (1 / STEPS[0], 1 / STEPS[2]) and after.max() < 1 else float(after.max())
     missed = np.zeros_like(steep)
     for _ in range(ROUNDS):
         expected, steep = _powered(scores, slope, rows=rows)

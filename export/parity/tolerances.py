@@ -47,14 +47,16 @@ def worst_column(
         None where columns are not held to scales of their own: rows of one class, or no tolerance at all.
     """
     alone = kind is OutputKind.VALUES or (kind is OutputKind.LOGITS and targets is TargetKind.MULTI_LABEL)
-    if limits.delta is None or not alone:
+    # Without targets, rows of numbers may be scores or quantities: the strictest tier takes them for both.
+    unknown = kind is OutputKind.LOGITS and targets is None and limits.any_scale
+    if limits.delta is None or not (alone or unknown):
         return None
     count = columns_of(reference)
     sizes = np.abs(reference.astype(np.float64)).reshape(-1, count)
     with np.errstate(over="ignore"):
         distance = np.subtract(candidate, reference, dtype=np.float64)
     largest_distance = np.minimum(np.abs(distance), LARGEST).reshape(-1, count).max(axis=0)
-    tolerances = _column_tolerances(sizes, limits.delta, any_scale=limits.any_scale)
+    tolerances = _column_tolerances(sizes, limits.delta, any_scale=limits.any_scale, scores=unknown)
     with np.errstate(over="ignore"):
         worst = int(np.argmax(largest_distance / tolerances))
     return ColumnDistance(
@@ -64,19 +66,20 @@ def worst_column(
     )
 
 
-def _column_tolerances(sizes: NDArray[np.float64], delta: float, *, any_scale: bool) -> NDArray[np.float64]:
+def _column_tolerances(
+    sizes: NDArray[np.float64], delta: float, *, any_scale: bool, scores: bool
+) -> NDArray[np.float64]:
     usual, largest = np.quantile(sizes, 0.999, axis=0), sizes.max(axis=0)
     whole = float(np.quantile(sizes, 0.999))
     scales = np.maximum(usual, PEAK * largest)
     if not any_scale:
-        return np.minimum(delta * max(1.0, whole), delta * np.maximum(1.0, scales))
+        return np.asarray(np.minimum(delta * max(1.0, whole), delta * np.maximum(1.0, scales)), np.float64)
     middle = lower_median(scales)
     if middle == 0:
         return np.full(len(scales), delta)
-    floor = max(CANCELLED * middle, CANCELLED_SMALL * min(1.0, middle))
+    floor = max(CANCELLED * middle, CANCELLED_SMALL * (middle if scores else min(1.0, middle)))
     if sizes.shape[1] == 1:
         floor = 0.0
     tolerances = np.maximum(delta * scales, floor)
     tolerances[largest == 0] = max(floor, EMPTY * whole)
-    tighter: NDArray[np.float64] = np.minimum(delta * max(1.0, whole), tolerances)
-    return tighter
+    return np.asarray(np.minimum(delta * max(1.0, whole), tolerances), np.float64)
