@@ -82,6 +82,8 @@ def parity(
 
     check_destinations(report, junit)
     found, code, console = find_target(target), trusted(custom, trust), make_console(sys.stdout)
+    if margin is not None and margin != margin:  # noqa: PLR0124  (NaN passes every range)
+        raise typer.BadParameter("give a number from 0 to 100", param_hint="--margin")
     if url is None:
         model, dataset = _reference(found, target, reference, data, code)
         wanted = _Wanted(found, target, model, dataset, margin, time_limit)

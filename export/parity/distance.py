@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from export.verdict import Histogram
 
 LARGEST = sys.float_info.max
+FEW_COLUMNS = 16  # more are pixels or an embedding: small ones among them share the others' noise
 MOST_COLUMNS = 4096  # a longer last axis is no list of quantities
 LOG10_FIRST, LOG10_STEP, BINS = -12.0, 0.5, 32  # 1e-12 to 1e4
 

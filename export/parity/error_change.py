@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 from export.parity.bootstrap import Floats, percentile_interval, resampled_sums
 from export.parity.bounds import samples_for_width
-from export.parity.distance import LARGEST, columns_of, lower_median
+from export.parity.distance import FEW_COLUMNS, LARGEST, columns_of, lower_median
 from export.verdict import ErrorChange
 
 ONE_SIDED = 0.05
 FEWEST_SAMPLES = 30  # below it the percentile bounds of a bootstrap are far too narrow to decide on
-FEW_COLUMNS = 16  # more are pixels or an embedding: small ones among them are measured by the middle one
 BOOTSTRAPPED = 16  # columns at most: those that normal approximations name as the worst
 ROUNDING = 1e-7  # of the middle column: what float32 cannot hold apart
 CONSTANT = 1e-6  # of a column's size: a spread below it is rounding

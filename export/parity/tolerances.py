@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.parity.distance import LARGEST, columns_of, lower_median, p999
+from export.parity.distance import FEW_COLUMNS, LARGEST, columns_of, lower_median, p999
 from export.parity.rules import Limits
 from export.verdict import ColumnDistance, OutputKind, TargetKind
 
@@ -78,6 +78,8 @@ def _column_tolerances(
     if middle == 0:
         return np.full(len(scales), delta)
     floor = max(CANCELLED * middle, CANCELLED_SMALL * (middle if scores else min(1.0, middle)))
+    if sizes.shape[1] > FEW_COLUMNS:  # their noise is that of the whole
+        floor = max(floor, CANCELLED_SMALL * whole)
     if sizes.shape[1] == 1:
         floor = 0.0
     tolerances = np.maximum(delta * scales, floor)
