@@ -70,6 +70,37 @@ class Disagreement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClearFlips:
+    """Samples with another answer that rounding does not explain: the reference is no tie between the two.
+
+    Attributes:
+        count: of them.
+        lower_points: one-sided 95 % Clopper-Pearson bound of their share, below, in percentage points.
+        drop_lower_points: one-sided 95 % Tango bound, below, of the accuracy drop that they make; None
+            without labels.
+    """
+
+    count: int
+    lower_points: float
+    drop_lower_points: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnDistance:
+    """The column of an output that comes nearest to its own tolerance, or lies furthest beyond it.
+
+    Attributes:
+        column: of the last axis; None where there is only one.
+        max_abs: largest |Δ| in it.
+        tolerance: what the tier allows there.
+    """
+
+    column: int | None = None
+    max_abs: float
+    tolerance: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccuracyChange:
     """The paired comparison of two classifiers on the same labelled samples.
 
@@ -164,20 +195,23 @@ class ErrorChange:
     """How much worse an output of values became.
 
     Attributes:
-        metric: `rmse`, against targets; or, without targets, `relative distance`.
+        metric: `rmse`, against targets; or, without targets that could show it, `relative distance`.
+        column: of the last axis, which these numbers are about: the worst; None where there is only one.
         reference: root mean squared error of the reference; for the relative distance, the root mean square
             of the reference about the mean of each element.
         candidate: root mean squared error of the candidate; for the relative distance, against the reference.
         constant: root mean squared error of the best constant answer; None without targets.
         increase_percent: candidate / reference - 1, or for the relative distance candidate / reference, in
             per cent; None where the reference's is 0 and the candidate's is not.
-        increase_lower_percent: one-sided 95 % bootstrap bound below; None if it is not finite.
+        increase_lower_percent: one-sided 95 % bootstrap bound below, widened for the number of columns; None
+            if it is not finite.
         increase_upper_percent: one-sided 95 % bootstrap bound above; None if it is not finite.
         limit_percent: what the tier allows; None where its tolerance on |Δ| decides alone.
         samples_needed: estimate of the samples that would decide; None if decided, or if none would.
     """
 
     metric: str
+    column: int | None = None
     reference: float
     candidate: float
     constant: float | None = None

@@ -199,6 +199,10 @@ def _count_rows(reference: Answer, answer: Answer | None, comparison: Comparison
         elif output.tolerance is not None:
             distance = np.abs(after.astype(np.float64) - before.astype(np.float64))
             beyond |= (distance > output.tolerance).any(axis=1)
+            worst = output.worst_column
+            if worst is not None:
+                width = reference[output.output].shape[-1] if worst.column is not None else 1
+                beyond |= (distance[:, worst.column or 0 :: width] > worst.tolerance).any(axis=1)
     places = np.flatnonzero(beyond)
     return Rows(
         compared=count,

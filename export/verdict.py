@@ -9,6 +9,8 @@ from export.measures import (
     AccuracyChange,
     CalibrationShift,
     ClassChange,
+    ClearFlips,
+    ColumnDistance,
     Disagreement,
     ErrorChange,
     Flip,
@@ -20,6 +22,8 @@ __all__ = [
     "AccuracyChange",
     "CalibrationShift",
     "ClassChange",
+    "ClearFlips",
+    "ColumnDistance",
     "Comparison",
     "Disagreement",
     "ErrorChange",
@@ -85,12 +89,17 @@ class OutputComparison:
         mean_abs: mean |Δ|.
         p999_abs: 99.9th percentile of |Δ|.
         tolerance: the largest |Δ| that the tier allows; None where the tier sets none.
+        worst_column: of an output whose columns have tolerances of their own; None for others.
         histogram: of |Δ|.
         agreement: share of samples with the reference's answer, 0 to 1; None for values.
         disagreement: the rest, with bounds; None for values.
         flip_count: samples with another answer.
         flips: the first hundred.
-        slope: least-squares slope of candidate on reference; None without logits, or if those are constant.
+        clear_flips: those that rounding does not explain; None without class scores.
+        slope: slope of candidate on reference logits, for probabilities of those behind them; None without
+            either, if they are constant, or if too few are uncertain.
+        slope_error: standard error of the slope of probabilities; None for logits.
+        slope_limit: largest distance of the slope from 1 that the tier allows; None where it sets none.
         kl_mean: mean over samples of KL(reference || candidate), in nats; None without class scores.
         kl_max: the largest of them.
         accuracy: where classes or labels are known.
@@ -108,12 +117,16 @@ class OutputComparison:
     mean_abs: float
     p999_abs: float
     tolerance: float | None = None
+    worst_column: ColumnDistance | None = None
     histogram: Histogram
     agreement: float | None = None
     disagreement: Disagreement | None = None
     flip_count: int = 0
     flips: tuple[Flip, ...] = ()
+    clear_flips: ClearFlips | None = None
     slope: float | None = None
+    slope_error: float | None = None
+    slope_limit: float | None = None
     kl_mean: float | None = None
     kl_max: float | None = None
     accuracy: AccuracyChange | None = None

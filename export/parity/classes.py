@@ -7,12 +7,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.parity.bounds import samples_for_drop, samples_for_share, tango_bounds
+from export.parity.distance import p999
 from export.parity.outputs import sigmoid, softmax, within_zero_and_one
 from export.parity.statistics import clopper_pearson, holm, mcnemar_exact, wilson_interval
-from export.verdict import AccuracyChange, ClassChange, Disagreement, Flip, OutputKind, TargetKind
+from export.verdict import (
+    AccuracyChange,
+    ClassChange,
+    ClearFlips,
+    Disagreement,
+    Flip,
+    OutputKind,
+    TargetKind,
+)
 
 LISTED_FLIPS = 100
 LISTED_CLASSES = 100
+TIE = 1e-5  # of the scores' size: ten times what converting to another runtime moves them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +57,7 @@ def read_answers(
     scores = kind is OutputKind.LOGITS
     several = targets is TargetKind.MULTI_LABEL
     if several or rows.shape[1] == 1:
-        yes = rows >= (0.5 if within_zero_and_one(reference) else 0)
+        yes = rows >= threshold(reference)
         share = sigmoid(rows) if scores else np.clip(rows.astype(np.float64), 0, 1)
         return Answers(
             chosen=yes.astype(np.int64),
@@ -75,6 +85,49 @@ def measure_disagreement(reference: Answers, candidate: Answers, margin_points: 
         reference_answers=len(_distinct(reference.chosen)[0]),
         samples_needed=needed,
     )
+
+
+def measure_clear_flips(
+    reference: Answers, candidate: Answers, values: NDArray[Any], labels: NDArray[np.int64] | None
+) -> ClearFlips:
+    """Count the flips that rounding does not explain.
+
+    Of two classes, those are ties whose scores in the reference lie within 1e-5 of its size (the larger of
+    the row's largest and the 99.9th percentile); of yes and no, a score that lies so near to the threshold.
+
+    Args:
+        reference: its answers.
+        candidate: its answers.
+        values: the reference's scores, (samples, ...).
+        labels: (samples, labels) of classes, or of 0 and 1, if known.
+    """
+    rows = values.reshape(len(values), -1)
+    flipped = reference.chosen != candidate.chosen
+    places = np.flatnonzero(flipped.any(axis=1))
+    scores = rows[places].astype(np.float64)
+    if rows.shape[1] > 1 and reference.chosen.shape[1] == 1:
+        first, second = (
+            np.take_along_axis(scores, answers.chosen[places], axis=1) for answers in (reference, candidate)
+        )
+        gaps = first / 2 - second / 2  # halves, so that no difference leaves float64
+    else:
+        gaps = np.where(flipped[places], np.abs(scores - threshold(values)), 0) / 2
+    sizes = np.maximum(np.abs(scores).max(axis=1, initial=0), p999(values)) if len(places) else np.zeros(0)
+    clear = np.zeros(len(rows), np.bool_)
+    clear[places] = gaps.max(axis=1, initial=0) > TIE / 2 * sizes
+    count, drop = int(clear.sum()), None
+    if labels is not None:
+        before, after = ((answers.chosen == labels).all(axis=1) for answers in (reference, candidate))
+        worse, better = int((before & ~after & clear).sum()), int((~before & after & clear).sum())
+        drop = 100 * tango_bounds(worse, better, len(rows))[0]
+    return ClearFlips(
+        count=count, lower_points=100 * clopper_pearson(count, len(rows))[0], drop_lower_points=drop
+    )
+
+
+def threshold(reference: NDArray[Any]) -> float:
+    """From where on a score says yes: 0.5 for probabilities, else 0."""
+    return 0.5 if within_zero_and_one(reference) else 0.0
 
 
 def list_flips(

@@ -17,15 +17,18 @@ from export.parity.classes import (
     list_flips,
     measure_accuracy,
     measure_classes,
+    measure_clear_flips,
     measure_disagreement,
     read_answers,
 )
-from export.parity.distance import measure_distance, p999, slope
+from export.parity.distance import measure_distance, slope
 from export.parity.error_change import measure_error
 from export.parity.faults import find_fault
 from export.parity.outputs import deciding_output, meaning, output_kind
 from export.parity.rules import LIMITS, Limits, decide
+from export.parity.slopes import probability_slope
 from export.parity.targets import Targets, assign_targets
+from export.parity.tolerances import whole_tolerance, worst_column
 from export.verdict import Comparison, OutputComparison, OutputKind, TargetKind, Verdict, worst
 
 __all__ = ["LIMITS", "Limits", "TargetKind", "Targets", "compare", "deciding_output", "meaning"]
@@ -56,12 +59,12 @@ def compare(
             other answers, in percentage points; of values, the error's increase in per cent.
 
     Raises:
-        ValueError: a margin below 0 or no number.
+        ValueError: a margin that is no number from 0 to 100.
     """
     limits = LIMITS[tier]
     if margin_points is not None:
-        if not 0 <= margin_points < np.inf:
-            raise ValueError(f"a margin of {margin_points} points: give a number from 0 on")
+        if not 0 <= margin_points <= 100:  # noqa: PLR2004  (per cent; NaN is not either)
+            raise ValueError(f"a margin of {margin_points}: give a number from 0 to 100")
         limits = limits.with_margin(margin_points)
     samples = min((len(array) for array in reference.values() if array.ndim), default=0)
     fault = find_fault(reference, candidate, tier)
@@ -120,10 +123,11 @@ def _compare_output(
         max_abs=distance.max_abs,
         mean_abs=distance.mean_abs,
         p999_abs=distance.p999_abs,
-        tolerance=_tolerance(kind, reference, limits),
+        tolerance=whole_tolerance(kind, reference, limits),
+        worst_column=worst_column(reference, candidate, kind, targets.kind if targets else None, limits),
         histogram=distance.histogram,
-        slope=slope(reference, candidate) if kind is OutputKind.LOGITS else None,
     )
+    output = _with_slope(output, reference, candidate, limits)
     if kind is OutputKind.VALUES:
         truth = targets.values.reshape(reference.shape) if targets else None
         output = replace(output, error=measure_error(reference, candidate, truth, limits.error_percent))
@@ -133,12 +137,19 @@ def _compare_output(
     return replace(output, verdict=verdict, reason=reason)
 
 
-def _tolerance(kind: OutputKind, reference: NDArray[Any], limits: Limits) -> float | None:
-    if kind is OutputKind.LABELS:
-        return 0.0 if limits.exact_labels else None
-    if kind is OutputKind.PROBABILITIES:
-        return limits.probability_delta
-    return None if limits.delta is None else limits.delta * max(1.0, p999(reference))
+def _with_slope(
+    output: OutputComparison, reference: NDArray[Any], candidate: NDArray[Any], limits: Limits
+) -> OutputComparison:
+    if output.kind is OutputKind.LOGITS:
+        return replace(output, slope=slope(reference, candidate), slope_limit=limits.slope)
+    if output.kind is not OutputKind.PROBABILITIES:
+        return output
+    rows = meaning(reference) is OutputKind.PROBABILITIES and output.targets is not TargetKind.MULTI_LABEL
+    found = probability_slope(reference, candidate, rows=rows)
+    if found is None:
+        return output
+    limit = limits.rounded_slope if found.rounded else limits.slope
+    return replace(output, slope=found.slope, slope_error=found.error, slope_limit=limit)
 
 
 def _compare_classes(
@@ -162,6 +173,9 @@ def _compare_classes(
         flip_count=count,
         flips=list_flips(before, after, labels, several=several),
     )
+    if output.kind is not OutputKind.LABELS:
+        clear = measure_clear_flips(before, after, reference, labels)
+        output = replace(output, clear_flips=clear)
     scored = before.probabilities is not None and after.probabilities is not None
     if before.probabilities is not None and after.probabilities is not None:
         divergence = kl_divergence(before.probabilities, after.probabilities, several=several)

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from export.verdict import Histogram
 
 LARGEST = sys.float_info.max
+FEW_COLUMNS = 16  # more are pixels or an embedding: small ones among them share the others' noise
+MOST_COLUMNS = 4096  # a longer last axis is no list of quantities
 LOG10_FIRST, LOG10_STEP, BINS = -12.0, 0.5, 32  # 1e-12 to 1e4
 
 
@@ -75,6 +77,17 @@ def _histogram(distance: NDArray[np.float64]) -> Histogram:
 def p999(values: NDArray[Any]) -> float:
     """99.9th percentile of |values|."""
     return float(np.quantile(np.abs(values.astype(np.float64)), 0.999))
+
+
+def columns_of(values: NDArray[Any]) -> int:
+    """How many columns the last axis holds, each with a scale of its own; 1 if it is no such list."""
+    return values.shape[-1] if values.ndim > 1 and values.shape[-1] <= MOST_COLUMNS else 1
+
+
+def lower_median(sizes: NDArray[np.float64]) -> float:
+    """The middle one of those that are not 0, of two the smaller; 0 if there are none."""
+    some = sizes[sizes > 0]
+    return float(np.quantile(some, 0.5, method="lower")) if some.size else 0.0
 
 
 def slope(reference: NDArray[Any], candidate: NDArray[Any]) -> float | None:

@@ -5,8 +5,17 @@ from dataclasses import dataclass, replace
 
 from export.formats import Tier
 from export.parity.error_change import FEWEST_SAMPLES
-from export.verdict import AccuracyChange, Disagreement, ErrorChange, OutputComparison, OutputKind, Verdict
+from export.verdict import (
+    AccuracyChange,
+    ClearFlips,
+    Disagreement,
+    ErrorChange,
+    OutputComparison,
+    OutputKind,
+    Verdict,
+)
 
+STANDARD_ERRORS = 3.0  # by which a slope that is read from probabilities must lie beyond its limit
 Decision = tuple[Verdict, str]
 
 
@@ -16,6 +25,8 @@ class Limits:
 
     Attributes:
         delta: largest |Δ| of an output, times max(1, p99.9 |reference|).
+        any_scale: outputs of numbers below 1 are held to their own scale instead of 1, as an addition.
+        clear_flips: hold flips that rounding does not explain to the half tier's margins, as an addition.
         probability_delta: largest |Δ| of probabilities.
         exact_labels: outputs that are classes or texts may not differ at all.
         drop_points: accuracy drop in percentage points that the Tango bound must exclude.
@@ -24,15 +35,19 @@ class Limits:
         error_percent: for values, relative increase of the error (without targets, relative distance) that
             the bootstrap bound must exclude, in per cent.
         slope: largest distance from 1 of the slope of candidate on reference logits.
+        rounded_slope: the same where it is read from probabilities of 8 bits.
     """
 
     delta: float | None = None
+    any_scale: bool = False
+    clear_flips: bool = False
     probability_delta: float | None = None
     exact_labels: bool = False
     drop_points: float | None = None
     disagreement_points: float | None = None
     error_percent: float | None = None
     slope: float | None = None
+    rounded_slope: float | None = None
 
     def with_margin(self, margin: float) -> "Limits":
         """The same with one margin, in per cent, in place of those of all three bounds."""
@@ -40,11 +55,15 @@ class Limits:
 
 
 LIMITS: Mapping[Tier, Limits] = {
-    Tier.LOSSLESS: Limits(delta=1e-4, probability_delta=1e-5, exact_labels=True),
+    Tier.LOSSLESS: Limits(
+        delta=1e-4, any_scale=True, clear_flips=True, probability_delta=1e-5, exact_labels=True
+    ),
     Tier.HALF: Limits(
         delta=1e-2, probability_delta=1e-2, drop_points=0.1, disagreement_points=0.5, error_percent=1.0
     ),
-    Tier.QUANTIZED: Limits(drop_points=0.2, disagreement_points=0.5, error_percent=5.0, slope=0.01),
+    Tier.QUANTIZED: Limits(
+        drop_points=0.2, disagreement_points=0.5, error_percent=5.0, slope=0.01, rounded_slope=0.05
+    ),
 }
 
 
@@ -58,13 +77,45 @@ def decide(output: OutputComparison, limits: Limits, samples: int) -> Decision:
     """
     if output.tolerance is not None and output.max_abs > output.tolerance:
         return Verdict.FAIL, f"{output.output}: |Δ| {output.max_abs:.2g} is over {output.tolerance:.2g}"
-    slope = output.slope
-    if limits.slope is not None and slope is not None and abs(slope - 1) > limits.slope:
-        return Verdict.FAIL, (
-            f"{output.output}: slope {slope:.4f} of the logits is not within 1 ± {limits.slope:g}"
-        )
+    worst = output.worst_column
+    if worst is not None and worst.max_abs > worst.tolerance:
+        where = "" if worst.column is None else f" in column {worst.column}"
+        return Verdict.FAIL, f"{output.output}: |Δ| {worst.max_abs:.2g}{where} is over {worst.tolerance:.2g}"
+    if output.clear_flips is not None and limits.clear_flips:
+        reason = _broken_by_flips(output.clear_flips)
+        if reason is not None:
+            return Verdict.FAIL, f"{output.output}: {reason}"
+    slope = _broken_slope(output)
+    if slope is not None and output.kind is OutputKind.LOGITS:
+        return Verdict.FAIL, f"{output.output}: {slope}"
     verdict, reason = _decide_gate(output, samples)
+    if slope is not None and verdict is not Verdict.FAIL:
+        verdict, reason = Verdict.FAIL, slope
     return verdict, f"{output.output}: {reason}"
+
+
+def _broken_by_flips(flips: ClearFlips) -> str | None:
+    half = LIMITS[Tier.HALF]
+    share, drop = half.disagreement_points, half.drop_points
+    if share is not None and flips.lower_points > share:
+        return (
+            f"at least {flips.lower_points:.3f} % of the answers differ from the reference's by more than "
+            f"rounding (margin {share:g} points)"
+        )
+    if drop is not None and flips.drop_lower_points is not None and flips.drop_lower_points > drop:
+        return f"the drop is at least {flips.drop_lower_points:.3f} points (margin {drop:g})"
+    return None
+
+
+def _broken_slope(output: OutputComparison) -> str | None:
+    slope, limit = output.slope, output.slope_limit
+    if slope is None or limit is None:
+        return None
+    error = output.slope_error or 0.0
+    if abs(slope - 1) - STANDARD_ERRORS * error <= limit:
+        return None
+    shown = f"slope {slope:.4f} of the logits is not within 1 ± {limit:g}"
+    return shown if output.slope_error is None else f"{shown}, with a standard error of {error:.2g}"
 
 
 def _decide_gate(output: OutputComparison, samples: int) -> Decision:
@@ -120,6 +171,8 @@ def _decide_disagreement(change: Disagreement, margin: float, samples: int) -> D
 
 def _decide_error(change: ErrorChange, limit: float, samples: int) -> Decision:
     what = "the error's increase" if change.metric == "rmse" else "the relative distance"
+    if change.column is not None:
+        what += f" in column {change.column}"
     if samples < FEWEST_SAMPLES:
         return Verdict.INCONCLUSIVE, f"{what}: {_more_samples(samples, change.samples_needed)}"
     if change.increase_percent is None:

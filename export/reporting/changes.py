@@ -110,7 +110,7 @@ def _error_cells(error: ErrorChange) -> list[str]:
         for end in (error.increase_lower_percent, error.increase_upper_percent)
     )
     return [
-        error.metric.replace("rmse", "RMSE"),
+        error.metric.replace("rmse", "RMSE") + ("" if error.column is None else f", column {error.column}"),
         f"{error.reference:.4g}",
         f"{error.candidate:.4g}",
         NOTHING if error.constant is None else f"{error.constant:.4g}",
