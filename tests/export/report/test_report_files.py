@@ -48,15 +48,24 @@ def test_the_schema_explains_every_field_of_the_report():
 
 def test_copies_replace_what_was_there(digits_report, tmp_path):
     page, junit = tmp_path / "page.html", tmp_path / "junit.xml"
-    page.write_text("old")
+    page.write_text("<!DOCTYPE html>an older report")
     write_copies(digits_report, {}, page=page, junit=junit)
     assert page.read_text("utf-8").startswith("<!doctype html>")
     assert junit.read_text("utf-8").startswith("<?xml")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["junit.xml", "page.html"]
 
 
+def test_what_is_no_report_is_not_replaced(digits_report, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(ReportError, match="is no report and would be lost"):
+        write_copies(digits_report, {}, page=tmp_path / "notes.txt", junit=None)
+    with pytest.raises(ReportError, match="give each a file of its own"):
+        check_destinations(tmp_path / "one.html", tmp_path / "one.html")
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
 def test_a_link_keeps_leading_where_it_led(digits_report, tmp_path):
-    (tmp_path / "real.html").write_text("old")
+    (tmp_path / "real.html").write_text("")
     (tmp_path / "link.html").symlink_to("real.html")
     write_copies(digits_report, {}, page=tmp_path / "link.html", junit=None)
     assert (tmp_path / "link.html").is_symlink()
