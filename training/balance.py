@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import DatasetError
-from training.samples import Dataset, Samples, Target
+from training.samples import Dataset, Samples, Target, Task
 
 SAMPLES_PER_CLASS = 2  # one to learn from and one for validation
 FEW_PER_CLASS = 20
@@ -41,6 +41,29 @@ def class_warnings(dataset: Dataset, name: str, train: Samples) -> list[str]:
             f"{learnt[small]:,} of {target.labels[small]}"
         )
     return warnings
+
+
+def split_warnings(dataset: Dataset, fitting: Samples, validation: Samples) -> list[str]:
+    """What misleads in how the training split was parted into samples to learn from and to validate on.
+
+    Raises:
+        DatasetError: a part is empty, or there is nothing to learn a class from.
+    """
+    if not len(fitting) or not len(validation):
+        raise DatasetError(
+            f"{dataset.source} has a single training sample: one more is needed to validate on"
+        )
+    if dataset.task is not Task.CLASSIFICATION:
+        return []
+    (target,) = dataset.targets.values()
+    learnt, validated = (np.bincount(part.y, minlength=len(target.labels)) for part in (fitting, validation))
+    if lacking := _named(target, learnt == 0):
+        raise DatasetError(
+            f"{dataset.source}: the samples held out for validation are all there are of {lacking}: "
+            "shuffle the training samples, or --set stratified=true"
+        )
+    missing = _named(target, validated == 0)
+    return [f"no sample of {missing} is held out for validation: the choice ignores them"] if missing else []
 
 
 def label_warnings(name: str, target: Target, test: Samples) -> list[str]:

@@ -54,6 +54,7 @@ def train(
     from rich.console import Console
 
     from training.checks import check_dataset
+    from training.custom import with_absolute_file
     from training.datasets import load_dataset
     from training.fit import train as run
     from training.plan import Plan, plan_to_resume
@@ -65,7 +66,9 @@ def train(
     else:
         chosen = change_settings(find_recipe(recipe), changes or [])
         chosen = dataclasses.replace(
-            chosen, epochs=epochs or chosen.epochs, architecture=architecture or chosen.architecture
+            chosen,
+            epochs=epochs or chosen.epochs,
+            architecture=with_absolute_file(architecture or chosen.architecture),
         )
         folder = out or Path("runs") / f"{chosen.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
         options = data_options(image_size=image_size, grey=grey, test_share=test_share, task=task)

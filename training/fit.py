@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from training.architectures import PROBABILITIES
 from training.averaging import WeightAverage
+from training.balance import split_warnings
 from training.batches import evaluation_batches, training_batches, validation_indices
 from training.checks import split_to_learn
 from training.core import Core, build_core
@@ -78,6 +79,8 @@ def train(plan: Plan, dataset: Dataset, listener: Listener) -> RunRecord:
     held_out = validation_indices(learnt.y, plan.recipe)
     fitting = learnt.take(np.setdiff1d(np.arange(len(learnt)), held_out))
     validation = learnt.take(held_out)
+    for warning in split_warnings(dataset, fitting, validation):
+        listener.say(f"warning: {warning}")
     core = build_core(plan.recipe, dataset)
     record = _record(plan, dataset, core, held_out)
     core.served.summary(print_fn=listener.say)
@@ -208,7 +211,9 @@ def _measure(plan: Plan, core: Core, record: RunRecord, validation: Samples, dat
     """Load the best checkpoint, draw and measure what it does, the test split last and once."""
     import keras
 
-    best = keras.models.load_model(plan.out / CHECKPOINT_NAME, compile=False, safe_mode=True)
+    best = keras.models.load_model(
+        plan.out / CHECKPOINT_NAME, custom_objects=dict(core.objects), compile=False, safe_mode=True
+    )
     answers = _answers(best, validation, core)
     write_figures(plan.out, answers, validation, dataset)
     return dataclasses.replace(
