@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import DatasetError
+from training.printable import printable
 from training.samples import Dataset, Samples, Target, Task
 
 SAMPLES_PER_CLASS = 2  # one to learn from and one for validation
@@ -37,8 +38,8 @@ def class_warnings(dataset: Dataset, name: str, train: Samples) -> list[str]:
     if learnt.max() >= IMBALANCE * learnt.min():
         large, small = int(learnt.argmax()), int(learnt.argmin())
         warnings.append(
-            f"the classes are uneven: {learnt[large]:,} training samples of {target.labels[large]}, "
-            f"{learnt[small]:,} of {target.labels[small]}"
+            f"the classes are uneven: {learnt[large]:,} training samples of "
+            f"{printable(target.labels[large])}, {learnt[small]:,} of {printable(target.labels[small])}"
         )
     return warnings
 
@@ -80,6 +81,6 @@ def label_warnings(name: str, target: Target, test: Samples) -> list[str]:
 
 
 def _named(target: Target, chosen: NDArray[np.bool_]) -> str:
-    names = [target.labels[index] for index in np.flatnonzero(chosen)]
+    names = [printable(target.labels[index]) for index in np.flatnonzero(chosen)]
     rest = len(names) - NAMED_CLASSES
     return ", ".join(names[:NAMED_CLASSES]) + (f" and {rest:,} more" if rest > 0 else "")

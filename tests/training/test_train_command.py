@@ -463,10 +463,12 @@ def test_layers_of_ones_own_are_measured_and_their_file_is_found_from_any_folder
     ("change", "message"),
     [
         ("batchsize=3", "did you mean batch_size?"),
-        ("epochs=many", "epochs takes a int"),
+        ("epochs=many", "epochs takes a whole number"),
         ("epochs", "write name=value"),
         ("dropout=1.5", "must lie between"),
-        ("name=x", "no setting 'name'"),
+        ("name=x", "no setting 'name': choose from architecture"),
+        ("stop_patience=-1", "must lie between"),
+        ("stop_delta=nan", "must lie between"),
     ],
 )
 def test_a_bad_setting_says_what_is_wrong(change, message):
