@@ -1,6 +1,7 @@
 """The root command: the only file that knows all four stages."""
 
 import contextlib
+import errno
 import functools
 import importlib.metadata
 import os
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from export.runner import Runner
 
 USAGE, UNEXPECTED, INTERRUPTED = 2, 70, 130
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -194,8 +196,9 @@ def _explain(error: Exception) -> tuple[str, int]:
         case ModuleNotFoundError(name=str(name)) if name.split(".")[0] in EXTRAS:
             extra = EXTRAS[name.split(".")[0]]
             return f"this command needs {name}: pip install 'keraport[{extra}]'", USAGE
-        case OSError(filename=str(filename), strerror=str(strerror)):
-            return f"{filename}: {strerror}", USAGE
+        case OSError(strerror=str(strerror)):
+            where = f"{error.filename}: " if isinstance(error.filename, str) else ""  # none of a stream
+            return f"{where}{strerror}{': free some space' if error.errno in FULL else ''}", USAGE
         case _:
             return f"unexpected {type(error).__name__}: {error} (--debug shows where)", UNEXPECTED
 

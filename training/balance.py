@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import DatasetError
-from training.samples import Dataset, Samples, Target
+from training.printable import printable
+from training.samples import Dataset, Samples, Target, Task
 
 SAMPLES_PER_CLASS = 2  # one to learn from and one for validation
 FEW_PER_CLASS = 20
@@ -37,10 +38,33 @@ def class_warnings(dataset: Dataset, name: str, train: Samples) -> list[str]:
     if learnt.max() >= IMBALANCE * learnt.min():
         large, small = int(learnt.argmax()), int(learnt.argmin())
         warnings.append(
-            f"the classes are uneven: {learnt[large]:,} training samples of {target.labels[large]}, "
-            f"{learnt[small]:,} of {target.labels[small]}"
+            f"the classes are uneven: {learnt[large]:,} training samples of "
+            f"{printable(target.labels[large])}, {learnt[small]:,} of {printable(target.labels[small])}"
         )
     return warnings
+
+
+def split_warnings(dataset: Dataset, fitting: Samples, validation: Samples) -> list[str]:
+    """What misleads in how the training split was parted into samples to learn from and to validate on.
+
+    Raises:
+        DatasetError: a part is empty, or there is nothing to learn a class from.
+    """
+    if not len(fitting) or not len(validation):
+        raise DatasetError(
+            f"{dataset.source} has a single training sample: one more is needed to validate on"
+        )
+    if dataset.task is not Task.CLASSIFICATION:
+        return []
+    (target,) = dataset.targets.values()
+    learnt, validated = (np.bincount(part.y, minlength=len(target.labels)) for part in (fitting, validation))
+    if lacking := _named(target, learnt == 0):
+        raise DatasetError(
+            f"{dataset.source}: the samples held out for validation are all there are of {lacking}: "
+            "shuffle the training samples, or --set stratified=true"
+        )
+    missing = _named(target, validated == 0)
+    return [f"no sample of {missing} is held out for validation: the choice ignores them"] if missing else []
 
 
 def label_warnings(name: str, target: Target, test: Samples) -> list[str]:
@@ -57,6 +81,6 @@ def label_warnings(name: str, target: Target, test: Samples) -> list[str]:
 
 
 def _named(target: Target, chosen: NDArray[np.bool_]) -> str:
-    names = [target.labels[index] for index in np.flatnonzero(chosen)]
+    names = [printable(target.labels[index]) for index in np.flatnonzero(chosen)]
     rest = len(names) - NAMED_CLASSES
     return ", ".join(names[:NAMED_CLASSES]) + (f" and {rest:,} more" if rest > 0 else "")

@@ -24,7 +24,9 @@ def has_pixels(inputs: Mapping[str, NDArray[Any]]) -> bool:
 
 
 def validation_indices(targets: NDArray[Any], recipe: Recipe) -> NDArray[np.int64]:
-    """Sorted indices of the training samples held out for validation, at least one.
+    """Sorted indices of the training samples held out for validation: at least one, and never all.
+
+    Of each class of at least two samples, one is held out and one left, unless the last samples are taken.
 
     Args:
         targets: class indices (samples,), or values (samples, values), of which a random share is taken.
@@ -32,13 +34,14 @@ def validation_indices(targets: NDArray[Any], recipe: Recipe) -> NDArray[np.int6
     """
     count = len(targets)
     if not recipe.stratified:
-        return np.arange(min(int(count * (1 - recipe.validation)), count - 1), count)
+        return np.arange(max(1, min(int(count * (1 - recipe.validation)), count - 1)), count)
     generator = np.random.default_rng(SPLIT_SEED)
     groups = targets if targets.ndim == 1 else np.zeros(count)
     chosen = []
     for group in np.unique(groups):
         members = generator.permutation(np.flatnonzero(groups == group))
-        chosen.append(members[: max(1, round(len(members) * recipe.validation))])
+        share = max(1, round(len(members) * recipe.validation))
+        chosen.append(members[: min(share, len(members) - 1)])
     return np.sort(np.concatenate(chosen))
 
 

@@ -12,6 +12,7 @@ from training.errors import DatasetError
 from training.samples import Dataset, Samples, Target, Task
 
 FEW_TEST_SAMPLES = 100
+LARGEST_NUMBER = 8  # bytes
 
 
 def check_dataset(dataset: Dataset) -> tuple[str, ...]:
@@ -103,6 +104,8 @@ def _refuse_samples(where: str, samples: Samples, dataset: Dataset) -> None:
     for name, array in samples.arrays.items():
         if array.dtype.kind not in "biuf":
             raise DatasetError(f"{where}: {name} is {array.dtype}, no numbers: mend the file")
+        if array.dtype.itemsize > LARGEST_NUMBER:
+            raise DatasetError(f"{where}: {name} is {array.dtype}, which no model takes: make it float32")
         if array.ndim == 0 or len(array) != count or array.size == 0:
             raise DatasetError(
                 f"{where}: {name} has shape {array.shape} for {count} samples of {first}: "

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from training.record import Metrics, RunRecord
 
 
+# What goes with --resume, because it changes nothing of what was begun.
+WITH_RESUME = {"resume", "tensorboard", "as_json"}
+
+
 def train(
+    context: typer.Context,
     *,
     recipe: Annotated[str, typer.Option(help="notebook, default, best, compact or tiny.")] = "default",
     architecture: Annotated[
@@ -54,6 +59,7 @@ def train(
     from rich.console import Console
 
     from training.checks import check_dataset
+    from training.custom import with_absolute_file
     from training.datasets import load_dataset
     from training.fit import train as run
     from training.plan import Plan, plan_to_resume
@@ -61,11 +67,14 @@ def train(
     from training.recipes import change_settings, find_recipe
 
     if resume is not None:
+        _refuse_options(context)
         plan, source = plan_to_resume(resume, tensorboard=tensorboard)
     else:
         chosen = change_settings(find_recipe(recipe), changes or [])
         chosen = dataclasses.replace(
-            chosen, epochs=epochs or chosen.epochs, architecture=architecture or chosen.architecture
+            chosen,
+            epochs=epochs or chosen.epochs,
+            architecture=with_absolute_file(architecture or chosen.architecture),
         )
         folder = out or Path("runs") / f"{chosen.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
         options = data_options(image_size=image_size, grey=grey, test_share=test_share, task=task)
@@ -84,6 +93,21 @@ def train(
             listener.say(f"warning: {warning}")
         record = run(plan, dataset, listener)
     typer.echo(msgspec.json.encode(record) if as_json else _summary(plan, record))
+
+
+def _refuse_options(context: typer.Context) -> None:
+    """Refuse options that a resumed run could not follow."""
+    from training.errors import RecordError
+
+    given = [
+        option.opts[0]
+        for option in context.command.params
+        if option.name not in WITH_RESUME
+        and (origin := context.get_parameter_source(option.name or "")) is not None
+        and origin.name == "COMMANDLINE"
+    ]
+    if given:
+        raise RecordError(f"a resumed run goes on as it was begun: leave out {', '.join(given)}")
 
 
 def _summary(plan: "Plan", record: "RunRecord") -> str:

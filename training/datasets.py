@@ -6,6 +6,7 @@ several inputs as `x_train/<input name>`, several outputs as `y_train/<output na
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,10 @@ def load_dataset(source: str, options: DataOptions = DEFAULT_OPTIONS) -> Dataset
     path = Path(source)
     names: Names = {}
     folder_of_images = source not in NAMES and path.is_dir() and not is_idx_folder(path)
-    if not folder_of_images and (options.image_size is not None or options.grey is not None):
-        raise DatasetError(f"{source} is no folder of images: leave out the image size and colour")
+    if not folder_of_images and options != replace(DEFAULT_OPTIONS, task=options.task):
+        raise DatasetError(
+            f"{source} is no folder of images: leave out the image size, colour and test share"
+        )
     if source in NAMES:
         arrays, labels = read_named(source)
         names = {ONLY_TARGET: labels}

@@ -5,7 +5,7 @@ import dataclasses
 import functools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from training.architectures import PROBABILITIES
 from training.averaging import WeightAverage
+from training.balance import split_warnings
 from training.batches import evaluation_batches, training_batches, validation_indices
 from training.checks import split_to_learn
 from training.core import Core, build_core
@@ -21,12 +22,14 @@ from training.errors import RecordError
 from training.events import epoch_events, require_tensorboard
 from training.interrupt import held_interrupts
 from training.journal import Journal, reopen, restore
+from training.locks import locked
 from training.metrics import classification_metrics, regression_metrics
 from training.plan import Plan
 from training.recipes import Recipe
 from training.record import CHECKPOINT_NAME, Epoch, Metrics, RunRecord, Status
 from training.rundir import begin_run, end_run, write_figures
 from training.schedule import last_rate, make_optimizer
+from training.stopping import has_stopped
 
 if TYPE_CHECKING:
     import keras
@@ -78,27 +81,44 @@ def train(plan: Plan, dataset: Dataset, listener: Listener) -> RunRecord:
     held_out = validation_indices(learnt.y, plan.recipe)
     fitting = learnt.take(np.setdiff1d(np.arange(len(learnt)), held_out))
     validation = learnt.take(held_out)
+    for warning in split_warnings(dataset, fitting, validation):
+        listener.say(f"warning: {warning}")
     core = build_core(plan.recipe, dataset)
-    record = _record(plan, dataset, core, held_out)
-    core.served.summary(print_fn=listener.say)
-
-    journal = Journal(plan.out, record, core=core.model, served=core.served, listener=listener.epoch)
-    try:
-        _fit(plan, core, journal, fitting, validation, listener)
-        finished = _measure(plan, core, journal.record, validation, dataset)
-    except BaseException:
-        finished = dataclasses.replace(journal.record, status=Status.INTERRUPTED)
-        raise
-    finally:
-        seconds = round(record.wall_seconds + time.monotonic() - started, 1)
-        finished = dataclasses.replace(finished, wall_seconds=seconds)
-        end_run(finished, plan.out)
+    with _run(plan, dataset, core, held_out) as record:
+        core.served.summary(print_fn=listener.say)
+        journal = Journal(
+            plan.out,
+            record,
+            core=core.model,
+            served=core.served,
+            listener=listener.epoch,
+            started=started,
+        )
+        try:
+            _fit(plan, core, journal, fitting, validation, listener)
+            finished = _measure(plan, core, journal, validation, dataset)
+        except BaseException:
+            with contextlib.suppress(OSError):  # a full disk must not hide what ended the run
+                end_run(journal.close(Status.INTERRUPTED), plan.out)
+            raise
+        with journal.disk_errors():
+            end_run(finished, plan.out)
     return finished
 
 
-def _record(plan: Plan, dataset: Dataset, core: Core, held_out: NDArray[np.int64]) -> RunRecord:
-    if not plan.resume:
-        return begin_run(plan, dataset, core, held_out)
+@contextlib.contextmanager
+def _run(plan: Plan, dataset: Dataset, core: Core, held_out: NDArray[np.int64]) -> Iterator[RunRecord]:
+    """The record of a run that begins or goes on, with its directory locked."""
+    if plan.resume:
+        with locked(plan.out):
+            yield _reopened(plan, dataset, core)
+    else:
+        record = begin_run(plan, dataset, core, held_out)
+        with locked(plan.out):
+            yield record
+
+
+def _reopened(plan: Plan, dataset: Dataset, core: Core) -> RunRecord:
     record = reopen(plan.out)
     changed = [
         what
@@ -116,8 +136,6 @@ def _record(plan: Plan, dataset: Dataset, core: Core, held_out: NDArray[np.int64
 def _fit(
     plan: Plan, core: Core, journal: Journal, fitting: Samples, validation: Samples, listener: Listener
 ) -> None:
-    import keras
-
     recipe, model, done = plan.recipe, core.model, len(journal.record.history)
     steps = math.ceil(len(fitting) / recipe.batch_size)
     model.compile(
@@ -127,16 +145,7 @@ def _fit(
         jit_compile=False,  # XLA's compilation costs more than it saves on a CPU
     )
     restore(plan.out, journal.record, model)
-    callbacks: list[Any] = []
-    if recipe.stop_patience:
-        callbacks.append(
-            keras.callbacks.EarlyStopping(
-                "val_accuracy" if core.classes else "val_loss",
-                mode="max" if core.classes else "min",
-                min_delta=recipe.stop_delta,
-                patience=recipe.stop_patience,
-            )
-        )
+    callbacks: list[keras.callbacks.Callback] = []
     with contextlib.ExitStack() as stack:
         check = stack.enter_context(held_interrupts())
         if plan.tensorboard:
@@ -144,6 +153,8 @@ def _fit(
             write = stack.enter_context(epoch_events(plan.out, journal.record.history, rate))
             callbacks.append(_event_writer(journal, write))
         callbacks.insert(0, _follower(model, recipe, journal, steps, listener, check))
+        if has_stopped(journal.record.history, recipe):
+            return
         model.fit(
             training_batches(fitting, core.classes, recipe, seed=plan.seed, first_epoch=done),
             validation_data=evaluation_batches(validation, core.classes),
@@ -188,6 +199,8 @@ def _follower(
         journal.keep_state(epoch + 1)
         average.show(averaged=True)
         journal.end(epoch + 1, logs)
+        if has_stopped(journal.record.history, recipe):
+            model.stop_training = True
 
     return keras.callbacks.LambdaCallback(
         on_epoch_begin=begin_epoch,
@@ -204,18 +217,21 @@ def _event_writer(journal: Journal, write: Callable[[Epoch], None]) -> "keras.ca
     return keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: write(journal.record.history[-1]))
 
 
-def _measure(plan: Plan, core: Core, record: RunRecord, validation: Samples, dataset: Dataset) -> RunRecord:
+def _measure(plan: Plan, core: Core, journal: Journal, validation: Samples, dataset: Dataset) -> RunRecord:
     """Load the best checkpoint, draw and measure what it does, the test split last and once."""
     import keras
 
-    best = keras.models.load_model(plan.out / CHECKPOINT_NAME, compile=False, safe_mode=True)
+    best = keras.models.load_model(
+        plan.out / CHECKPOINT_NAME, custom_objects=dict(core.objects), compile=False, safe_mode=True
+    )
     answers = _answers(best, validation, core)
-    write_figures(plan.out, answers, validation, dataset)
+    with journal.disk_errors():
+        write_figures(plan.out, answers, validation, dataset)
+    test = _metrics(_answers(best, dataset.test, core), dataset.test, dataset.task)
     return dataclasses.replace(
-        record,
-        status=Status.COMPLETE,
+        journal.close(Status.COMPLETE),
         validation=_metrics(answers, validation, dataset.task),
-        test=_metrics(_answers(best, dataset.test, core), dataset.test, dataset.task),
+        test=test,
     )
 
 

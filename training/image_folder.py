@@ -50,6 +50,7 @@ def read_image_folder(root: Path, options: DataOptions) -> tuple[dict[str, NDArr
 def _find_splits(root: Path, test_share: float) -> dict[str, ClassFiles]:
     folders = {folder.name: folder for folder in _visible_folders(root, root)}
     if not set(SPLITS) <= set(folders):
+        _refuse_lone_split(root, folders)
         classes = {name: _images(folder, root) for name, folder in folders.items()}
         if not classes:
             raise DatasetError(f"{root} has no sub-folders: give every class one with its images")
@@ -66,6 +67,15 @@ def _find_splits(root: Path, test_share: float) -> dict[str, ClassFiles]:
         if not classes:
             raise DatasetError(f"{root / split} has no sub-folders: give every class one with its images")
     return splits
+
+
+def _refuse_lone_split(root: Path, folders: Mapping[str, Path]) -> None:
+    """Refuse `train/` or `test/` without the other. A class may have such a name, but no sub-folders."""
+    for split, other in (SPLITS, SPLITS[::-1]):
+        if split in folders and _visible_folders(folders[split], root):
+            raise DatasetError(
+                f"{root} has {split}/ with classes in it but no {other}/: add it, or give {root / split}"
+            )
 
 
 def _split(classes: ClassFiles, test_share: float) -> dict[str, ClassFiles]:

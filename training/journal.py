@@ -57,7 +57,18 @@ class Journal:
         core: "keras.Model",
         served: "keras.Model",
         listener: EpochListener,
+        started: float,
     ) -> None:
+        """Take over a run's record.
+
+        Args:
+            out: the run directory.
+            record: of the run so far, earlier sittings included.
+            core: the model in training, whose state is kept.
+            served: the form of it that is saved as the best.
+            listener: told of each epoch.
+            started: when this sitting began, as `time.monotonic` gives it.
+        """
         self.out = out
         self.record = record
         self.running = 0
@@ -65,6 +76,7 @@ class Journal:
         self._served = served
         self._listener = listener
         self._began = 0.0
+        self._offset = record.wall_seconds - started
 
     def begin(self, epoch: int) -> None:
         """Note the start of an epoch, counted from 1."""
@@ -88,7 +100,7 @@ class Journal:
         if not math.isfinite(entry.loss) or not math.isfinite(entry.validation_loss):
             raise TrainingError(f"the loss became {entry.loss} in epoch {epoch}: lower the learning rate")
         best = entry.score > max((each.score for each in self.record.history), default=(-1.0, -math.inf))
-        with self._disk_errors():
+        with self.disk_errors():
             self._commit(entry, best=best)
         self._listener(entry, best=best)
 
@@ -98,22 +110,28 @@ class Journal:
         Raises:
             TrainingError: the disk is full.
         """
-        with self._disk_errors():
+        with self.disk_errors():
             _write(_state(self.out, epoch), self._core.save_weights)
 
+    def close(self, status: Status) -> RunRecord:
+        """The record with a status, and with the time of this sitting."""
+        seconds = round(self._offset + time.monotonic(), 1)
+        return dataclasses.replace(self.record, status=status, wall_seconds=seconds)
+
     def _commit(self, entry: Epoch, *, best: bool) -> None:
-        record = dataclasses.replace(self.record, history=(*self.record.history, entry))
+        record = dataclasses.replace(self.close(Status.RUNNING), history=(*self.record.history, entry))
         if best:
             candidate = _candidate(self.out, entry.epoch)
             _write(candidate, self._served.save)
-            sha256 = hashlib.sha256(candidate.read_bytes()).hexdigest()
+            sha256 = _sha256(candidate)
             record = dataclasses.replace(record, best_epoch=entry.epoch, checkpoint_sha256=sha256)
         write_record(record, self.out)
         self.record = record
         settle(self.out, record)
 
     @contextlib.contextmanager
-    def _disk_errors(self) -> Iterator[None]:
+    def disk_errors(self) -> Iterator[None]:
+        """Turn a failure to write into a TrainingError that says how to go on."""
         try:
             yield
         except OSError as error:
@@ -128,7 +146,7 @@ def reopen(out: Path) -> RunRecord:
     """Prepare an unfinished run to go on.
 
     Raises:
-        RecordError: there is no such run, it is complete, or what it needs to go on is gone.
+        RecordError: there is no such run, it is complete, or what it needs to go on is gone or changed.
     """
     record = read_record(out)
     if record.status is Status.COMPLETE:
@@ -136,6 +154,8 @@ def reopen(out: Path) -> RunRecord:
     settle(out, record)
     if record.history and not _state(out, len(record.history)).exists():
         raise RecordError(f"{out} has lost the state of epoch {len(record.history)}: train anew")
+    if record.best_epoch is not None and _sha256(out / CHECKPOINT_NAME) != record.checkpoint_sha256:
+        raise RecordError(f"{CHECKPOINT_NAME} of {out} is missing, or is not what was saved: train anew")
     return record
 
 
@@ -151,10 +171,27 @@ def settle(out: Path, record: RunRecord) -> None:
 
 
 def restore(out: Path, record: RunRecord, core: "keras.Model") -> None:
-    """Load the weights and the optimizer's state of the last finished epoch into a compiled model."""
-    if record.history:
-        core.optimizer.build(core.trainable_variables)
+    """Load the weights and the optimizer's state of the last finished epoch into a compiled model.
+
+    Raises:
+        RecordError: the file is damaged, or of another model.
+    """
+    if not record.history:
+        return
+    core.optimizer.build(core.trainable_variables)
+    try:
         core.load_weights(_state(out, len(record.history)))
+    except Exception as error:
+        raise RecordError(
+            f"{out} holds a damaged state of epoch {len(record.history)} ({type(error).__name__}): train anew"
+        ) from error
+
+
+def _sha256(path: Path) -> str | None:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        return None
 
 
 def _state(out: Path, epoch: int) -> Path:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import DatasetError
+from training.printable import printable
 from training.samples import MEMORY_LIMIT
 
 # A packed member that is damaged, cut off, encrypted, or packed in another way; a header that lies.
@@ -29,13 +30,19 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise DatasetError(f"{path} holds a single array: write named ones with numpy.savez")
             _refuse_huge(path, archive.zip)
-            return {name: archive[name] for name in archive.files}
+            members = {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         raise DatasetError(f"there is no file {path}: check the path") from None
     except UNREADABLE as error:
         raise DatasetError(
             f"{path} is no readable .npz of plain arrays ({_first_line(error)}): write it with numpy.savez"
         ) from error
+    for name, member in members.items():
+        if not isinstance(member, np.ndarray):  # numpy returns the bytes of what is no array
+            raise DatasetError(
+                f"{path} holds {printable(name)}, which is no array: write it with numpy.savez"
+            )
+    return members
 
 
 def content_sha256(arrays: Mapping[str, NDArray[Any]]) -> str:

@@ -71,6 +71,8 @@ class Recipe:
             "weight_decay": (0, 1),
             "average": (0, 0.99999),
             "validation": (0.001, 0.9),
+            "stop_patience": (0, 10_000),
+            "stop_delta": (0, 1),
         }
         for field, (low, high) in bounds.items():
             if not low <= getattr(self, field) <= high:
@@ -81,6 +83,8 @@ class Recipe:
         """Whether training images are moved at random."""
         return bool(self.shift or self.rotation or self.zoom or self.shear)
 
+
+KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 
 LONGER = Recipe(
     name="longer",
@@ -149,18 +153,18 @@ def change_settings(recipe: Recipe, changes: Sequence[str]) -> Recipe:
     Raises:
         RecipeError: an unknown name (the nearest known one is offered), or a value of another type.
     """
-    types = get_type_hints(Recipe)
+    types = {field: kind for field, kind in get_type_hints(Recipe).items() if field != "name"}
     values: dict[str, object] = {}
     for change in changes:
         name, equals, text = change.partition("=")
         if not equals:
             raise RecipeError(f"{change!r} changes nothing: write name=value")
-        if name not in types or name == "name":
+        if name not in types:
             near = difflib.get_close_matches(name, types, n=1)
             hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(sorted(types))}"
             raise RecipeError(f"a recipe has no setting {name!r}: {hint}")
         try:
             values[name] = msgspec.convert(text, types[name], strict=False)
         except msgspec.ValidationError:
-            raise RecipeError(f"{name} takes a {types[name].__name__}, not {text!r}") from None
+            raise RecipeError(f"{name} takes {KINDS[types[name]]}, not {text!r}") from None
     return msgspec.convert({**msgspec.to_builtins(recipe), **values}, Recipe)

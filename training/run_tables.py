@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from training.comparison import Comparison
+from training.printable import printable
 from training.record import Epoch, RunRecord
 from training.run_texts import NONE, duration_text, metric_texts, plain_text, result_text
 from training.runs import RunRow
@@ -47,7 +48,7 @@ def print_run(console: Console, path: Path, record: RunRecord) -> None:
     console.print(
         f"{path}: {record.status}, {record.recipe}, seed {record.seed}", style="bold", soft_wrap=True
     )
-    labels = ", ".join(record.labels[:LABELS])
+    labels = printable(", ".join(record.labels[:LABELS]))
     facts: dict[str, object] = {
         "created": record.created,
         "time": duration_text(record.wall_seconds),

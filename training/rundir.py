@@ -86,7 +86,11 @@ def begin_run(plan: Plan, dataset: Dataset, core: Core, held_out: NDArray[np.int
         labels=dataset.labels,
         packages=packages,
     )
-    write_record(record, plan.out)
+    try:
+        write_record(record, plan.out)
+    except OSError as error:
+        plan.out.rmdir()
+        raise RecordError(f"cannot write to {plan.out} ({error.strerror}): choose another --out") from error
     return record
 
 

@@ -8,6 +8,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from training.printable import printable
 from training.samples import Task
 from training.summary import ArraySummary, DatasetSummary
 
@@ -26,7 +27,7 @@ def print_summary(console: Console, summary: DatasetSummary) -> None:
     tasks = {name: target.task.replace("_", "-") for name, target in summary.targets.items()}
     several = ", ".join(f"{name} {task}" for name, task in tasks.items())
     task = several if len(tasks) > 1 else next(iter(tasks.values()), "unlabelled")
-    console.print(f"{summary.source}: {task}, SHA-256 {summary.sha256}", soft_wrap=True)
+    console.print(f"{printable(summary.source)}: {task}, SHA-256 {summary.sha256}", soft_wrap=True)
     console.print()
     console.print(_splits(summary))
     for name, target in summary.targets.items():
@@ -81,5 +82,5 @@ def _counts(summary: DatasetSummary, name: str) -> Table:
         for split in summary.splits.values():
             count = split.counts[name][label]
             cells += [f"{count:,}", f"{count / split.samples:.1%}"]
-        table.add_row(label, *cells)
+        table.add_row(printable(label), *cells)
     return table

@@ -39,6 +39,13 @@ def test_a_stratified_split_holds_out_the_same_share_of_every_class():
     assert held_out.tolist() == sorted(set(held_out.tolist()))
 
 
+def test_of_every_class_a_sample_is_held_out_and_one_is_left():
+    labels = np.repeat([0, 1, 2], [2, 3, 20])
+    held_out = validation_indices(labels, dataclasses.replace(PLAIN, validation=0.9))
+    assert np.bincount(labels[held_out]).tolist() == [1, 2, 18]
+    assert validation_indices(labels[:2], find_recipe("notebook")).tolist() == [1]
+
+
 def test_every_epoch_holds_every_sample_once_with_its_label_in_another_order(samples):
     first, second = epochs(training_batches(samples, 3, PLAIN, seed=1), steps=3)
     for epoch in (first, second):

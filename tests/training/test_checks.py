@@ -60,6 +60,7 @@ BALANCED = np.arange(100) % 4
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"train": samples(noise(100, seed=1).astype(np.longdouble), BALANCED)}, "no model takes"),
         ({"test": samples(spoilt(np.nan), BALANCED)}, "test split: x holds NaN or Inf in 2 of 100 samples"),
         ({"train": samples(spoilt(-np.inf), BALANCED)}, "the training split: x holds NaN or Inf"),
         ({"train": samples(noise(100, seed=1), BALANCED - 1)}, "labels -1 to 2 for 4 classes"),

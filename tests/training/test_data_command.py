@@ -1,6 +1,7 @@
 """`keraport data show` as its users run it."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -97,6 +98,16 @@ def test_several_outputs_are_shown_with_the_share_of_each_label(keraport, severa
         gallery.verify()
     shown = json.loads(keraport("data", "show", several, "--json", cwd=tmp_path).stdout)
     assert shown["splits"]["test"]["counts"]["tags"] == {"ripe": 40, "raw": 30}
+
+
+def test_labels_cannot_steer_the_terminal(keraport, tmp_path):
+    images, y = np.random.default_rng(0).integers(0, 256, (60, 8, 8)).astype(np.uint8), np.arange(60) % 3
+    labels = np.array(["[red]a", "\x1b[31mb\n", "dög"])
+    np.savez(tmp_path / "d.npz", x_train=images, y_train=y, x_test=images, y_test=y % 2, labels=labels)
+    result = keraport("data", "show", "d.npz", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "\x1b" not in result.stdout
+    assert re.findall(r"^\S+(?= +20)", result.stdout, re.MULTILINE) == ["[red]a", r"\x1b[31mb\n", "dög"]
 
 
 def test_unlabelled_data_are_shown(keraport, tmp_path):

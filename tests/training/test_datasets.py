@@ -87,7 +87,7 @@ def test_an_unknown_source_says_what_to_do(source, message):
         load_dataset(source)
 
 
-@pytest.mark.parametrize("options", [{"image_size": (8, 8)}, {"grey": False}])
+@pytest.mark.parametrize("options", [{"image_size": (8, 8)}, {"grey": False}, {"test_share": 0.3}])
 def test_options_for_folders_are_refused_elsewhere(options):
     with pytest.raises(DatasetError, match="mnist is no folder of images"):
         load_dataset("mnist", DataOptions(**options))

@@ -173,7 +173,10 @@ def test_folders_without_classes_or_images_are_refused(tmp_path):
     (tmp_path / "a").mkdir()
     with pytest.raises(DatasetError, match="holds no images"):
         load_dataset(str(tmp_path))
-    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "a").mkdir(parents=True)
+    with pytest.raises(DatasetError, match="has train/ with classes in it but no test/: add it"):
+        load_dataset(str(tmp_path))
+    (tmp_path / "train" / "a").rmdir()
     (tmp_path / "test").mkdir()
     (tmp_path / "a").rmdir()
     with pytest.raises(DatasetError, match="train has no sub-folders"):

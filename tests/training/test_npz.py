@@ -241,3 +241,11 @@ def test_a_header_that_promises_too_much_is_refused(tmp_path):
         archive.writestr("x_test.npy", content)
     with pytest.raises(DatasetError, match=r"no readable \.npz"):
         load_dataset(str(tmp_path / "data.npz"))
+
+
+def test_a_member_that_is_no_array_is_refused(save):
+    path = save()
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("read\x1bme.txt", "hello")
+    with pytest.raises(DatasetError, match=r"holds read\\x1bme.txt, which is no array"):
+        load_dataset(path)

@@ -93,6 +93,22 @@ def test_bad_input_is_one_line_with_the_mend(keraport, tmp_path, arguments, mess
     assert list(tmp_path.iterdir()) == []
 
 
+def test_sorted_classes_are_not_held_out_whole(keraport, tiny, tmp_path):
+    with np.load(tiny) as archive:
+        content = dict(archive)
+    order = np.argsort(content["y_train"], kind="stable")
+    content |= {key: content[key][order] for key in ("x_train", "y_train")}
+    np.savez(tiny, **content)
+    options = ("--data", tiny, "--recipe", "notebook", "--epochs", 1, "--out", tmp_path / "run")
+    refused = keraport("train", *options, "--set", "validation=0.4")
+    assert refused.returncode == 2
+    assert "are all there are of 2: shuffle the training samples, or --set stratified=true" in refused.stderr
+    assert not (tmp_path / "run").exists()
+    warned = keraport("train", *options)
+    assert warned.returncode == 0
+    assert "warning: no sample of 0, 1 is held out for validation" in warned.stderr
+
+
 CHECKING = {
     "unlabelled data": {},
     "multi-label data": {"y": np.stack([np.arange(40) % 2, np.arange(40) % 3 == 0], axis=1)},
@@ -290,7 +306,44 @@ def no_model(input_shape, classes):
     return 3
 
 def failing(input_shape, classes):
-    raise ValueError("not today")
+    raise ValueError("not today\\nnor tomorrow")
+
+def leaving(input_shape, classes):
+    raise SystemExit
+
+class Shifted(keras.layers.Layer):
+    def build(self, shape):
+        self.shift = self.add_weight(shape=(shape[-1],))
+        super().build(shape)
+
+    def call(self, tensor):
+        return tensor + self.shift
+
+class _Doubled(keras.layers.Layer):
+    def call(self, tensor):
+        return tensor * 2
+
+def with_layers(input_shape, classes, *layers, activation=None):
+    return keras.Sequential([keras.Input(input_shape), keras.layers.Flatten(), *layers,
+                             keras.layers.Dense(classes, activation=activation)])
+
+def shifted(input_shape, classes):
+    print("building")
+    return with_layers(input_shape, classes, Shifted(), keras.layers.Dense(8, activation="relu"))
+
+def private_layer(input_shape, classes):
+    return with_layers(input_shape, classes, _Doubled())
+
+def with_lambda(input_shape, classes):
+    return with_layers(input_shape, classes, keras.layers.Lambda(lambda tensor: 2 * tensor))
+
+def nested(input_shape, classes):
+    image = keras.Input(input_shape)
+    return keras.Model(image, with_layers(input_shape, classes, activation="softmax")(image))
+
+def softmax_of_ops(input_shape, classes):
+    image = keras.Input(input_shape)
+    return keras.Model(image, keras.ops.softmax(with_layers(input_shape, classes)(image)))
 """
 
 
@@ -373,7 +426,10 @@ def test_regression_on_several_inputs_reports_errors(keraport, tmp_path, archite
     [
         ("mine.py:wrong", "return (batch, 3)"),
         ("mine.py:no_model", "returns no built Keras model"),
-        ("mine.py:failing", "not today"),
+        ("mine.py:failing", "not today): mend it"),
+        ("mine.py:leaving", "SystemExit"),
+        ("mine.py:with_lambda", "has a Lambda layer"),
+        ("mine.py:private_layer", "could not be loaded from its checkpoint"),
         ("mine.py:missing", "has no function 'missing'"),
         ("other.py:build", "cannot be read"),
     ],
@@ -385,13 +441,34 @@ def test_an_architecture_that_does_not_fit_is_refused(tiny, architecture, name, 
 
 
 @pytest.mark.parametrize(
+    ("name", "logits"), [("nested", False), ("softmax_of_ops", False), ("pictures", True)]
+)
+def test_probabilities_are_told_from_logits_by_what_the_model_returns(tiny, architecture, name, logits):
+    recipe = dataclasses.replace(RECIPES["default"], architecture=f"{architecture}:{name}")
+    assert build_core(recipe, load_dataset(str(tiny))).logits is logits
+
+
+def test_layers_of_ones_own_are_measured_and_their_file_is_found_from_any_folder(
+    keraport, tiny, tmp_path, architecture
+):
+    options = ("--architecture", "mine.py:shifted", "--epochs", 2, "--out", "run", "--json")
+    result = keraport("train", "--data", tiny, *options, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "building" in result.stderr
+    assert json.loads(result.stdout)["settings"]["architecture"] == f"{architecture}:shifted"
+    assert read_record(tmp_path / "run").test.accuracy is not None
+
+
+@pytest.mark.parametrize(
     ("change", "message"),
     [
         ("batchsize=3", "did you mean batch_size?"),
-        ("epochs=many", "epochs takes a int"),
+        ("epochs=many", "epochs takes a whole number"),
         ("epochs", "write name=value"),
         ("dropout=1.5", "must lie between"),
-        ("name=x", "no setting 'name'"),
+        ("name=x", "no setting 'name': choose from architecture"),
+        ("stop_patience=-1", "must lie between"),
+        ("stop_delta=nan", "must lie between"),
     ],
 )
 def test_a_bad_setting_says_what_is_wrong(change, message):
