@@ -94,16 +94,22 @@ def train(plan: Plan, dataset: Dataset, listener: Listener) -> RunRecord:
             listener=listener.epoch,
             started=started,
         )
-        try:
+        with _marked_if_it_fails(journal):
             _fit(plan, core, journal, fitting, validation, listener)
             finished = _measure(plan, core, journal, validation, dataset)
-        except BaseException:
-            with contextlib.suppress(OSError):  # a full disk must not hide what ended the run
-                end_run(journal.close(Status.INTERRUPTED), plan.out)
-            raise
         with journal.disk_errors():
             end_run(finished, plan.out)
     return finished
+
+
+@contextlib.contextmanager
+def _marked_if_it_fails(journal: Journal) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # a full disk must not hide what ended the run
+            end_run(journal.close(Status.INTERRUPTED), journal.out)
+        raise
 
 
 @contextlib.contextmanager
@@ -199,8 +205,7 @@ def _follower(
         journal.keep_state(epoch + 1)
         average.show(averaged=True)
         journal.end(epoch + 1, logs)
-        if has_stopped(journal.record.history, recipe):
-            model.stop_training = True
+        model.stop_training |= has_stopped(journal.record.history, recipe)
 
     return keras.callbacks.LambdaCallback(
         on_epoch_begin=begin_epoch,

@@ -86,11 +86,7 @@ def begin_run(plan: Plan, dataset: Dataset, core: Core, held_out: NDArray[np.int
         labels=dataset.labels,
         packages=packages,
     )
-    try:
-        write_record(record, plan.out)
-    except OSError as error:
-        plan.out.rmdir()
-        raise RecordError(f"cannot write to {plan.out} ({error.strerror}): choose another --out") from error
+    _write_first(record, plan.out)
     return record
 
 
@@ -126,6 +122,14 @@ def _create(out: Path, needed_bytes: int) -> None:
         raise RecordError(
             f"{out} has {free / 1e6:.0f} MB free, a run may need {needed_bytes / 1e6:.0f}: free some space"
         )
+
+
+def _write_first(record: RunRecord, out: Path) -> None:
+    try:
+        write_record(record, out)
+    except OSError as error:
+        out.rmdir()
+        raise RecordError(f"cannot write to {out} ({error.strerror}): choose another --out") from error
 
 
 def _history_csv(history: tuple[Epoch, ...]) -> bytes:

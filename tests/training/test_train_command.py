@@ -152,10 +152,10 @@ def test_an_interrupt_keeps_the_best_and_marks_the_run(interruptible, tiny, tmp_
     }
 
 
-def kill_in_epoch(tiny, out, epoch, delay):
+def kill_in_epoch(tiny, out, epoch, delay, *options):
     """Begin a run of six epochs and kill it outright a moment after an epoch began."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "keraport", "train", "--data", tiny, "--epochs", "6", "--out", out],
+        [sys.executable, "-m", "keraport", "train", "--data", tiny, "--epochs", "6", "--out", out, *options],
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -184,6 +184,18 @@ def test_a_killed_run_goes_on_to_the_same_number_of_epochs(keraport, tiny, tmp_p
     )
     assert record.test.accuracy > 0.9
     assert not list((tmp_path / "run").glob(".*"))
+
+
+def test_a_killed_run_stops_as_early_as_it_would_have(keraport, tiny, tmp_path):
+    stopping = ("--epochs", "12", "--set", "stop_patience=5", "--set", "stop_delta=1")  # after the sixth
+    kill_in_epoch(tiny, tmp_path / "run", 2, 0.0, *stopping)
+    before = read_record(tmp_path / "run")
+    assert before.wall_seconds > 0
+    result = keraport("train", "--resume", tmp_path / "run")
+    assert result.returncode == 0, result.stderr
+    record = read_record(tmp_path / "run")
+    assert len(record.history) == 6
+    assert record.wall_seconds > before.wall_seconds
 
 
 def test_resuming_from_any_moment_of_a_commit_settles_the_files(keraport, tiny, tmp_path):
