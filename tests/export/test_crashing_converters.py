@@ -44,24 +44,18 @@ def export(keraport, tmp_path):
     return run
 
 
-@pytest.mark.parametrize(
-    ("deed", "told"),
-    [
-        ("os.kill(os.getpid(), signal.SIGSEGV)", "SIGSEGV"),
-        ("os.kill(os.getpid(), signal.SIGKILL)", "want of memory"),
-    ],
-)
-def test_a_crash_fails_its_format_and_the_others_go_on(export, tmp_path, deed, told):
-    result = export(deed, "", "--formats", "onnx,tflite", "--json")
+def test_a_crash_fails_its_format_and_the_others_go_on(export, tmp_path):
+    result = export("os.kill(os.getpid(), signal.SIGSEGV)", "", "--formats", "onnx,tflite", "--json")
     assert result.returncode == 1, result.stderr
     artifacts = {each["format"]: each for each in json.loads(result.stdout)["artifacts"]}
     assert artifacts["tflite"]["verdict"] == "pass"
     assert artifacts["onnx"]["verdict"] == "fail"
-    assert told in artifacts["onnx"]["reason"]
+    assert "SIGSEGV" in artifacts["onnx"]["reason"]
     assert "the last words of this process" in artifacts["onnx"]["log"]
     assert not (tmp_path / "models").exists()
 
 
+@pytest.mark.slow
 def test_a_hang_ends_at_the_time_limit_and_the_others_go_on(export):
     result = export("time.sleep(1000)", "", "--formats", "onnx,tflite", "--time-limit", 60, "--json")
     assert result.returncode == 1, result.stderr
