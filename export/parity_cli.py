@@ -80,8 +80,12 @@ def parity(
     from export.served import find_standard, require_version
 
     check_destinations(report, junit)
-    if url is not None and (explain or target.is_file()):
-        raise SourceError("--url holds a server to a whole version: name its folder, and leave out --explain")
+    if url is not None and explain:
+        raise SourceError("--explain looks into files: leave it out, or leave out --url")
+    if url is not None and target.is_file():
+        raise SourceError(
+            f"{target} is no published version: name the folder of the one that is to be served"
+        )
     found, code, console = find_target(target), trusted(custom, trust), make_console(sys.stdout)
     if url is None:
         model, dataset = _reference(found, target, reference, data, code)
