@@ -1,6 +1,6 @@
 """What an export costs: the whole command with every format, and parity against bare inference.
 
-python benchmarks/export.py RUN: RUN is a run directory, such as the newest in runs/.
+python benchmarks/export_cost.py RUN: RUN is a run directory, such as the newest in runs/.
 
 Two tables: wall seconds of `keraport export --formats all` as a whole process; and for each artifact the
 seconds of running all test samples through it bare, of running and judging it, and the sums' ratio.
@@ -13,6 +13,8 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # this folder has a training.py of its own
 
 from export.check import find_target
 from export.data import class_labels, data_arrays
