@@ -1,7 +1,8 @@
 """Users' models of every kind, from a `.keras` file and an `.npz` file to a published version.
 
 Each is trained for moments on samples that a small rule labels. Whatever a format makes of it: it passes, the
-data cannot decide, or it is refused with a reason; never a crash, never an unexpected error.
+data cannot decide, it is refused with a reason, or quantizing it costs too much; never a crash, never an
+unexpected error.
 """
 
 import json
@@ -11,6 +12,8 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+
+from export.formats import FORMATS, Format, Tier
 
 CUSTOM = '''
 import keras
@@ -234,7 +237,10 @@ def export(keraport, folder, kind, formats):
     outcome = json.loads(result.stdout)
     for artifact in outcome["artifacts"]:
         told = f"{kind}, {artifact['format']}: {artifact['verdict']}, {artifact['reason']}"
-        assert artifact["verdict"] in ("pass", "inconclusive", "refused"), f"{told}\n{artifact['log']}"
+        # What quantization costs may be too much for a model: then the numbers behind the verdict say so.
+        ran = FORMATS[Format(artifact["format"])].tier is Tier.QUANTIZED and artifact["comparison"]
+        fine = ("pass", "inconclusive", "refused", *(["fail"] if ran and ran["outputs"] else []))
+        assert artifact["verdict"] in fine, f"{told}\n{artifact['log']}"
         assert not re.search("unexpected|crashed|exit code", artifact["reason"]), told
         assert "\n" not in artifact["reason"], told
     return {artifact["format"]: artifact for artifact in outcome["artifacts"]}
