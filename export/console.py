@@ -42,28 +42,22 @@ class ConsoleListener:
         """Remove the spinner."""
         self._status.stop()
 
-    def begin(self, what: str) -> None:
-        """Say that something is being done now."""
-        self._running.append(what)
-        if self._console.is_terminal:
-            self._status.update(" · ".join(list(self._running)))
-        else:
-            self._console.print(what, highlight=False)
-
-    def end(self, what: str) -> None:
-        """Take it back."""
-        self._running.remove(what)
-        if self._console.is_terminal:
-            self._status.update(" · ".join(list(self._running)))
-
     @contextmanager
     def during(self, what: str) -> Iterator[None]:
         """Say that something is being done, as long as it is."""
-        self.begin(what)
+        self._running.append(what)
+        self._show()
+        if not self._console.is_terminal:
+            self._console.print(what, highlight=False)
         try:
             yield
         finally:
-            self.end(what)
+            self._running.remove(what)
+            self._show()
+
+    def _show(self) -> None:
+        if self._console.is_terminal:
+            self._status.update(" · ".join(list(self._running)))
 
     def done(self, artifact: Artifact) -> None:
         """Say an artifact's verdict."""
