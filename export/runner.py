@@ -59,3 +59,17 @@ class Runner(Protocol):
     ) -> None:
         """Free what the runner holds."""
         ...
+
+
+class Unheld:
+    """What a runner is that holds nothing beyond memory: entering and leaving it do nothing."""
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave everything to the garbage collector."""
+        return

@@ -2,8 +2,7 @@
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from export.converters.signature import name_outputs, structured
 from export.errors import ManifestError, SourceError, first_line
 from export.formats import FORMATS, Family, Format
-from export.runner import Answer, Feed, InputSpec, Runner
+from export.runner import Answer, Feed, InputSpec, Runner, Unheld
 from export.sessions import SessionSettings, open_session
 from export.tflite_runner import TFLiteRunner
 
@@ -57,7 +56,7 @@ def open_runner(
             assert_never(family)
 
 
-class _Batched(ABC):
+class _Batched(Unheld, ABC):
     """What runners share that take any number of samples: call in slices, join the answers."""
 
     def run(self, feed: Feed) -> Answer:
@@ -71,16 +70,6 @@ class _Batched(ABC):
 
     @abstractmethod
     def _call(self, feed: dict[str, NDArray[Any]]) -> Answer: ...
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Leave everything to the garbage collector: nothing is held beyond memory."""
-        return
 
 
 def model_inputs(model: "keras.Model") -> tuple[InputSpec, ...]:

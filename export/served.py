@@ -3,8 +3,6 @@
 import contextlib
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
@@ -15,7 +13,7 @@ from export.formats import FORMATS, Format
 from export.judge import judge_runner
 from export.manifest import Artifact, Manifest
 from export.reference import Reference, ReferenceModel
-from export.runner import Answer, Feed, RunError, Runner
+from export.runner import Answer, Feed, RunError, Runner, Unheld
 from export.source import find_checkpoint, load_run_data
 from export.verdict import Comparison, Verdict
 from training.datasets import Dataset, load_dataset
@@ -163,7 +161,7 @@ def check_server(
     )
 
 
-class _Kept:
+class _Kept(Unheld):
     """A runner whose first answers are kept."""
 
     def __init__(self, runner: Runner) -> None:
@@ -175,14 +173,6 @@ class _Kept:
         if self.answer is None:
             self.answer = answer
         return answer
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return
 
 
 def _count_rows(reference: Answer, answer: Answer | None, comparison: Comparison) -> Rows | None:

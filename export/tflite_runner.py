@@ -2,14 +2,13 @@
 
 import functools
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from export.errors import ManifestError, first_line
-from export.runner import Answer, Feed
+from export.runner import Answer, Feed, Unheld
 
 if TYPE_CHECKING:
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
@@ -60,7 +59,7 @@ def _open(path: Path, kernels: "OpResolverType", *, keep_tensors: bool = False) 
     return interpreter
 
 
-class TFLiteRunner:
+class TFLiteRunner(Unheld):
     """A TFLite file under LiteRT, one sample a call, quantizing inputs and dequantizing outputs.
 
     Args:
@@ -110,16 +109,6 @@ class TFLiteRunner:
         except (ValueError, RuntimeError) as error:
             raise ManifestError(f"{self._path} cannot be run: {first_line(error)}") from error
         return {name: dequantize(array, self._outputs[name]) for name, array in raw.items()}
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Leave everything to the garbage collector: nothing is held beyond memory."""
-        return
 
 
 def quantize(array: NDArray[Any], detail: dict[str, Any]) -> NDArray[Any]:
