@@ -50,7 +50,12 @@ def fields_of(message):
 
 def methods_of(file):
     return {
-        (service.name, method.name): (method.input_type, method.output_type)
+        (service.name, method.name): (
+            method.input_type,
+            method.output_type,
+            method.client_streaming,
+            method.server_streaming,
+        )
         for service in file.service
         for method in service.method
     }
@@ -93,7 +98,7 @@ def test_every_enum_is_tritons(ours, triton):
 def test_every_method_is_tritons(ours, triton):
     theirs = {key: types for file in triton for key, types in methods_of(file).items()}
     mine = methods_of(ours)
-    assert len(mine) == 8
+    assert len(mine) == 12
     assert mine.items() <= theirs.items()
 
 
