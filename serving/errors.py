@@ -3,6 +3,7 @@
 ServingError
 ├── RepositoryError  there is no repository, or nothing in it can be served
 ├── ModelRefused     one published version must not or cannot be served
+├── ConfigError      a configuration file cannot be used
 ├── AddressError     the server cannot listen where it should
 └── RequestError     one request cannot be answered
     ├── ModelNotFound  no such model or version is loaded
@@ -42,6 +43,10 @@ class RepositoryError(ServingError):
 
 class ModelRefused(ServingError):
     """One published version must not or cannot be served."""
+
+
+class ConfigError(ServingError):
+    """A configuration file cannot be used."""
 
 
 class AddressError(ServingError):
