@@ -4,6 +4,7 @@ ServingError
 ├── RepositoryError  there is no repository, or nothing in it can be served
 ├── ModelRefused     one published version must not or cannot be served
 ├── WorkerLost       no worker process is left to do what is asked
+├── ConfigError      a configuration file cannot be used
 ├── AddressError     the server cannot listen where it should
 └── RequestError     one request cannot be answered
     ├── ModelNotFound  no such model or version is loaded
@@ -50,6 +51,8 @@ class ModelRefused(ServingError):
 
 class WorkerLost(ServingError):
     """No worker process is left to do what is asked."""
+class ConfigError(ServingError):
+    """A configuration file cannot be used."""
 
 
 class AddressError(ServingError):

@@ -16,8 +16,8 @@ class Inference:
         version: of the model; empty for the newest one that is served.
         id: to be echoed.
         feed: input name to array, the first dimension counts rows.
-        outputs: the names of those wanted, in the order of the answer, each with how many top classes to give in
-            place of its values, 0 for the values; all of the model's outputs if empty.
+        outputs: the names of those wanted, in the order of the answer, each with how many top classes to give
+            in place of its values, 0 for the values; all of the model's outputs if empty.
         timeout_s: the request's own parameter `timeout`; None if it has none.
         remaining_s: until the transport's deadline; None if there is none.
         priority: 1 is the highest, 0 the model's default.

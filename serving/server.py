@@ -17,7 +17,7 @@ from serving.batcher import Batcher, BatchLimits
 from serving.errors import AddressError
 from serving.handlers import generic_handlers
 from serving.proto.methods import MAX_MESSAGE_BYTES, SERVICE
-from serving.repository import load_repository
+from serving.repository.loading import load_repository
 from serving.service import InferenceService, ServedModel
 from serving.session import Session
 

@@ -7,8 +7,7 @@ from pathlib import Path
 from export.naming import MODEL_NAME, VERSION
 from serving.errors import RepositoryError
 
-# The files of a model and of a version that bear on how it is served.
-SETTINGS_NAME = "config.toml"
+# The files of a version that bear on how it is served.
 SERVED_FILES = ("manifest.json", "model.onnx")
 
 Stamp = tuple[tuple[str, int, int, int], ...]

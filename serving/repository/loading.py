@@ -5,9 +5,10 @@ from pathlib import Path
 from export.errors import ManifestError
 from export.formats import Format
 from export.manifest import Artifact, read_manifest, verify_artifact
-from export.sessions import SessionSettings, open_session
+from export.sessions import open_session
 from export.verdict import Verdict
 from serving.errors import ModelRefused
+from serving.repository.checked_settings import session_settings
 from serving.session import Session
 from serving.settings import ModelSettings
 
@@ -28,7 +29,8 @@ def load_version(folder: Path, settings: ModelSettings, *, allow_unverified: boo
         path = verify_artifact(folder, artifact)
         if not allow_unverified:
             _require_pass(artifact)
-        session = Session(manifest, open_session(path, artifact.session or SessionSettings()))
+        checked = session_settings(artifact.session, settings, allow_unverified=allow_unverified)
+        session = Session(manifest, [open_session(path, checked) for _ in range(settings.sessions)])
     except (ManifestError, OSError) as error:
         raise ModelRefused(str(error)) from error
     session.warm_up(settings.max_batch_rows)
@@ -46,5 +48,3 @@ def _require_pass(artifact: Artifact) -> None:
         )
     if artifact.binding is None or artifact.binding.artifact_sha256 != artifact.sha256:
         raise ModelRefused(f"its verdict speaks of another file: {mend}")
-    if artifact.session is None:
-        raise ModelRefused(f"its verdict does not say under which session settings it passed: {mend}")
