@@ -3,9 +3,9 @@
 import json
 
 from export.manifest import TensorInfo
-from serving.batcher import BatchLimits
 from serving.proto import inference_pb2 as pb
 from serving.session import Session
+from serving.settings import ModelSettings
 
 PLATFORM = "onnxruntime_onnx"
 BACKEND = "onnxruntime"
@@ -22,7 +22,7 @@ def metadata_message(session: Session) -> pb.ModelMetadataResponse:
     )
 
 
-def config_message(session: Session, limits: BatchLimits) -> pb.ModelConfig:
+def config_message(session: Session, limits: ModelSettings) -> pb.ModelConfig:
     """Triton's configuration: dimensions without the batch, how requests are batched, class labels.
 
     The labels, for which the protocol has no field, are a JSON list under the parameter `labels`.
@@ -33,7 +33,7 @@ def config_message(session: Session, limits: BatchLimits) -> pb.ModelConfig:
         platform=PLATFORM,
         backend=BACKEND,
         version_policy=pb.ModelVersionPolicy(latest=pb.ModelVersionPolicy.Latest(num_versions=1)),
-        max_batch_size=limits.max_rows,
+        max_batch_size=limits.max_batch_rows,
         input=[
             pb.ModelInput(name=tensor.name, data_type=f"TYPE_{tensor.datatype}", dims=tensor.shape[1:])
             for tensor in manifest.inputs

@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from serving.batcher import Batcher, BatchLimits
+from serving.batcher import Batcher
 from serving.codec import encode
 from serving.errors import (
     Draining,
@@ -27,6 +27,7 @@ from serving.parcel import Parcel
 from serving.proto import inference_pb2 as pb
 from serving.requests import read_inference
 from serving.session import Session
+from serving.settings import ModelSettings
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ class InferenceService:
         draining: set once when the server is to stop; from then on new inferences are refused.
     """
 
-    def __init__(self, models: Mapping[str, ServedModel], limits: BatchLimits) -> None:
+    def __init__(self, models: Mapping[str, ServedModel], limits: ModelSettings) -> None:
         self.draining = False
         self._models = models
         self._limits = limits
@@ -144,15 +145,14 @@ class InferenceService:
         request: pb.ModelInferRequest = parcel.take()
         model = self._find(request.model_name, request.model_version)
         session = model.session
-        inference = read_inference(request, session.manifest, max_rows=self._limits.max_rows)
+        inference = read_inference(request, session.manifest, max_rows=self._limits.max_batch_rows)
         del request  # only the arrays wait
-        answer = await model.batcher.submit(
-            inference.feed, _deadline(remaining, inference.timeout_s), held_bytes=parcel.wire_bytes
-        )
+        deadline = model.batcher.deadline_of(remaining, inference.timeout_s)
+        batched = await model.batcher.submit(inference.feed, deadline, held_bytes=parcel.wire_bytes)
         response = pb.ModelInferResponse(
             model_name=session.name, model_version=session.version, id=inference.id
         )
-        wanted = {name: answer[name] for name in inference.outputs}
+        wanted = {name: batched.answer[name] for name in inference.outputs}
         encode(wanted, response.outputs, response.raw_output_contents)
         return response
 
@@ -192,9 +192,3 @@ def answering(method: Answering) -> Answering:
         return await context.abort(code, text, hint)
 
     return answer
-
-
-def _deadline(*seconds: float | None) -> float | None:
-    """When a request expires, on the loop's clock: gRPC's deadline, or its own if that is sooner."""
-    known = [each for each in seconds if each is not None]
-    return asyncio.get_running_loop().time() + min(known) if known else None

@@ -1,8 +1,12 @@
 """What a server and each of its models are told."""
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import pairwise
 from pathlib import Path
+
+MAX_PRIORITY_LEVELS = 32  # whoever forms a batch looks at each
 
 
 class Policy(StrEnum):
@@ -41,17 +45,19 @@ class ModelSettings:
 
     Attributes:
         max_batch_rows: of one run, and so of one request.
-        max_delay_ms: how long the first request of an unfilled batch waits for others. At 0 batches form only of
-            what queued while the model was busy.
+        max_delay_ms: how long the first request of an unfilled batch waits for others. At 0 batches form only
+            of what queued while the model was busy.
         max_queue: requests that may wait.
         max_queue_mib: that waiting requests may hold together, in MiB; one alone may hold more.
-        default_timeout_ms: how long a request may wait that does not say it; 0 for no limit. One that does can
-            only shorten it.
+        default_timeout_ms: how long a request may wait that does not say it; 0 for no limit. One that does
+            can only shorten it.
         sessions: runs that may happen at the same time.
         intra_op_threads: within one operator; None for those under which parity was checked.
-        padding_buckets: numbers of rows to which batches are filled up with zeros; none if empty.
-        priority_levels: 1 is served first; 0 for a single queue.
-        default_priority: of requests that name none.
+        padding_buckets: numbers of rows, ascending, to the next of which batches are filled up with zeros;
+            none if empty. As batching itself, it wants a model whose rows do not depend on each other.
+        priority_levels: 1 is served first; 0 for a single queue. As long as requests of a higher level wait,
+            those of lower ones are not served.
+        default_priority: of requests that name none, or one that does not exist; 0 for a single queue.
         versions: which of them are served.
     """
 
@@ -66,6 +72,24 @@ class ModelSettings:
     priority_levels: int = 0
     default_priority: int = 0
     versions: VersionPolicy = field(default_factory=VersionPolicy)
+
+    def __post_init__(self) -> None:
+        """Reject settings under which nothing could run, or that contradict each other."""
+        for name in ("max_batch_rows", "max_queue", "max_queue_mib", "sessions"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1")
+        if self.intra_op_threads is not None and self.intra_op_threads < 1:
+            raise ValueError("intra_op_threads must be at least 1, or left out")
+        for name in ("max_delay_ms", "default_timeout_ms"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be a number of milliseconds, at least 0")
+        bounds = (0, *self.padding_buckets, self.max_batch_rows + 1)
+        if any(lower >= upper for lower, upper in pairwise(bounds)):
+            raise ValueError("padding_buckets must ascend from at least 1 to at most max_batch_rows")
+        if not 0 <= self.priority_levels <= MAX_PRIORITY_LEVELS:
+            raise ValueError(f"priority_levels must be 0 to {MAX_PRIORITY_LEVELS}")
+        if not min(1, self.priority_levels) <= self.default_priority <= self.priority_levels:
+            raise ValueError("default_priority must be 1 to priority_levels, or 0 where there are none")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
