@@ -39,19 +39,19 @@ def serve(
 
     import asyncio
 
-    from serving.batcher import BatchLimits
     from serving.server import ServerOptions, serve_until_stopped
+    from serving.settings import ModelSettings
 
     options = ServerOptions(
         repository=repository,
         model=model,
         host=host,
         port=port,
-        limits=BatchLimits(
-            max_rows=max_batch,
+        limits=ModelSettings(
+            max_batch_rows=max_batch,
             max_delay_ms=max_delay_ms,
             max_queue=max_queue,
-            max_queue_bytes=max_queue_mib * 1024 * 1024,
+            max_queue_mib=max_queue_mib,
         ),
         grace_s=grace_s,
         allow_unverified=allow_unverified,

@@ -13,13 +13,14 @@ from pathlib import Path
 import grpc.aio
 from grpc_health.v1 import health, health_pb2
 
-from serving.batcher import Batcher, BatchLimits
+from serving.batcher import Batcher
 from serving.errors import AddressError
 from serving.handlers import generic_handlers
 from serving.proto.methods import MAX_MESSAGE_BYTES, SERVICE
 from serving.repository.loading import load_repository
 from serving.service import InferenceService, ServedModel
 from serving.session import Session
+from serving.settings import ModelSettings
 
 CHANNEL_OPTIONS = (
     ("grpc.so_reuseport", 0),  # else a second server on the port would silently share its requests
@@ -53,7 +54,7 @@ class ServerOptions:
     model: str | None
     host: str
     port: int
-    limits: BatchLimits
+    limits: ModelSettings
     grace_s: float
     allow_unverified: bool
 
@@ -75,7 +76,7 @@ async def serve_until_stopped(options: ServerOptions) -> None:
         options.repository,
         model=options.model,
         allow_unverified=options.allow_unverified,
-        max_rows=options.limits.max_rows,
+        max_rows=options.limits.max_batch_rows,
         stopping=stop.is_set,
     )
     if stop.is_set():
@@ -84,7 +85,7 @@ async def serve_until_stopped(options: ServerOptions) -> None:
         models = {
             name: ServedModel(
                 session=session,
-                batcher=await stack.enter_async_context(Batcher(session.run, options.limits)),
+                batcher=await stack.enter_async_context(Batcher([session.run], options.limits)),
             )
             for name, session in sessions.items()
         }

@@ -20,8 +20,8 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "default_timeout_ms": (0, 3_600_000),
     "sessions": (1, 64),
     "intra_op_threads": (1, 256),
-    "priority_levels": (0, 100),
-    "default_priority": (0, 100),
+    "priority_levels": (0, 32),  # whoever forms a batch looks at each
+    "default_priority": (0, 32),
     "max_message_mib": (1, 2047),  # gRPC counts its bytes in 32 bits, with a sign
     "max_streams": (1, 100_000),
     "max_header_kib": (1, 1024),
