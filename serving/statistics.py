@@ -12,12 +12,15 @@ from enum import StrEnum
 
 import msgspec
 
-# Upper, inclusive bounds of the histograms of seconds, each about 1.6 times the one before where most requests
-# are; one more bucket takes what is longer.
+# Upper, inclusive bounds of the histograms of seconds, about 1.6 times apart where most requests are; what is
+# longer has a bucket, too.
 BOUNDS_S = (
     *(0.0005, 0.001, 0.0015, 0.0025, 0.004, 0.006, 0.01, 0.015, 0.025, 0.04, 0.06),
     *(0.1, 0.15, 0.25, 0.4, 0.6, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
 )
+
+# A server may see new versions for months: counts of those that are served no more are kept for so many.
+MAX_RETIRED = 64
 
 
 class Reason(StrEnum):
@@ -139,7 +142,7 @@ class Statistics:
         self._pending: dict[tuple[str, str], Callable[[], int]] = {}
 
     def of(self, model: str, version: str) -> ModelCounts:
-        """The counts of one version, made when it is first asked for; they outlast its unloading."""
+        """The counts of one version, made when it is first asked for."""
         counts = self._counts.get((model, version))
         if counts is None:
             counts = self._counts[model, version] = ModelCounts(model=model, version=version)
@@ -151,8 +154,13 @@ class Statistics:
         return self.of(model, version)
 
     def retire(self, model: str, version: str) -> None:
-        """Say that a version is served no more."""
-        self._pending.pop((model, version), None)
+        """Say that a version is served no more; its counts stay until many others have been retired."""
+        if self._pending.pop((model, version), None) is None:
+            return
+        self._counts[model, version] = self._counts.pop((model, version))  # the last retired comes last
+        retired = [key for key in self._counts if key not in self._pending]
+        for key in retired[:-MAX_RETIRED]:
+            del self._counts[key]
 
     def snapshot(self) -> tuple[ModelCounts, ...]:
         """All counts, as they are now, in copies that later requests do not change."""

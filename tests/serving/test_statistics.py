@@ -4,7 +4,16 @@ import sys
 import msgspec
 import pytest
 
-from serving.statistics import BOUNDS_S, BatchRun, ModelCounts, Reason, Statistics, settled, total
+from serving.statistics import (
+    BOUNDS_S,
+    MAX_RETIRED,
+    BatchRun,
+    ModelCounts,
+    Reason,
+    Statistics,
+    settled,
+    total,
+)
 
 RUN = BatchRun(rows=5, input_s=0.001, infer_s=0.004, output_s=0.0005)
 
@@ -70,6 +79,17 @@ def test_a_retired_version_keeps_its_counts() -> None:
     statistics.retire("digits", "2")
     (counts,) = statistics.snapshot()
     assert (counts.succeeded, counts.pending, counts.ready) == (2, 0, 0)
+
+
+def test_old_versions_are_forgotten_in_the_order_in_which_they_were_retired() -> None:
+    statistics = Statistics()
+    for version in range(MAX_RETIRED + 3):
+        statistics.serve("digits", str(version), lambda: 0)
+    statistics.serve("served", "1", lambda: 0)
+    for version in reversed(range(MAX_RETIRED + 3)):
+        statistics.retire("digits", str(version))
+    left = [(counts.model, counts.version) for counts in statistics.snapshot()]
+    assert left == [*(("digits", str(version)) for version in range(MAX_RETIRED)), ("served", "1")]
 
 
 def test_counting_needs_neither_numpy_nor_grpc() -> None:
