@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 from export.runner import Answer
@@ -22,16 +22,18 @@ class ServedModel:
     """Answers inferences of one version of a model.
 
     Attributes:
-        session: that runs it.
+        session: the first of those that run it.
         settings: of the model.
         batcher: before the session.
     """
 
-    def __init__(self, session: Session, settings: ModelSettings, statistics: Statistics) -> None:
-        self.session = session
+    def __init__(
+        self, sessions: Sequence[Session], settings: ModelSettings, statistics: Statistics
+    ) -> None:
+        self.session = session = sessions[0]
         self.settings = settings
         self._counts = statistics.of(session.name, session.version)
-        self.batcher = Batcher(session.runs, settings, observe=self._counts.add_run)
+        self.batcher = Batcher([each.run for each in sessions], settings, observe=self._counts.add_run)
         self._output_names = tuple(tensor.name for tensor in session.manifest.outputs)
         self._answering = 0
         self._idle = asyncio.Event()
@@ -83,12 +85,11 @@ class ServedModel:
                 self._idle.set()
 
     async def _infer(self, inference: Inference) -> Outcome:
-        settings = self.settings
         outputs = self._wanted(inference.outputs)
-        rows = check_feed(inference.feed, self.session.manifest.inputs, max_rows=settings.max_batch_rows)
+        rows = check_feed(inference.feed, self.session.manifest.inputs, max_rows=self.settings.max_batch_rows)
         batched = await self.batcher.submit(
             inference.feed,
-            self._deadline(inference),
+            self.batcher.deadline_of(inference.remaining_s, inference.timeout_s),
             priority=inference.priority,
             held_bytes=inference.wire_bytes,
         )
@@ -101,13 +102,6 @@ class ServedModel:
             queue_s=batched.queue_s,
             run=batched.run,
         )
-
-    def _deadline(self, inference: Inference) -> float | None:
-        """When a request expires, on the loop's clock: the soonest of the transport's, its own and the model's."""
-        known = [each for each in (inference.remaining_s, inference.timeout_s) if each is not None]
-        if self.settings.default_timeout_ms:
-            known.append(self.settings.default_timeout_ms / 1000)
-        return asyncio.get_running_loop().time() + min(known) if known else None
 
     def _wanted(self, outputs: Mapping[str, int]) -> Mapping[str, int]:
         for name in outputs:

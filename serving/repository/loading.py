@@ -13,8 +13,13 @@ from serving.session import Session
 from serving.settings import ModelSettings
 
 
-def load_version(folder: Path, settings: ModelSettings, *, allow_unverified: bool = False) -> Session:
+def load_version(
+    folder: Path, settings: ModelSettings, *, allow_unverified: bool = False
+) -> tuple[Session, ...]:
     """Verify, open and warm up one published version.
+
+    Returns:
+        As many sessions as the settings say, at least one.
 
     Raises:
         ModelRefused: it is not what was published, was not shown to be the trained model, or does not run.
@@ -30,11 +35,12 @@ def load_version(folder: Path, settings: ModelSettings, *, allow_unverified: boo
         if not allow_unverified:
             _require_pass(artifact)
         checked = session_settings(artifact.session, settings, allow_unverified=allow_unverified)
-        session = Session(manifest, [open_session(path, checked) for _ in range(settings.sessions)])
+        sessions = tuple(Session(manifest, open_session(path, checked)) for _ in range(settings.sessions))
     except (ManifestError, OSError) as error:
         raise ModelRefused(str(error)) from error
-    session.warm_up(settings.max_batch_rows)
-    return session
+    for session in sessions:
+        session.warm_up(settings.max_batch_rows)
+    return sessions
 
 
 def _require_pass(artifact: Artifact) -> None:

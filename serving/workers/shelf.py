@@ -18,7 +18,7 @@ class Shelf:
         self._settings = settings
         self._engine = engine
         self._statistics = statistics
-        self._prepared: dict[int, tuple[Session, ModelSettings]] = {}
+        self._prepared: dict[int, tuple[tuple[Session, ...], ModelSettings]] = {}
         self._served: dict[int, ServedModel] = {}
 
     async def prepare(self, order: Prepare) -> None:
@@ -28,10 +28,10 @@ class Shelf:
             ModelRefused: it must not or cannot be served.
         """
         folder = self._settings.repository / order.model / str(order.version)
-        session = await asyncio.to_thread(
+        sessions = await asyncio.to_thread(
             load_version, folder, order.settings, allow_unverified=self._settings.allow_unverified
         )
-        self._prepared[order.generation] = (session, order.settings)
+        self._prepared[order.generation] = (sessions, order.settings)
 
     async def swap(self, order: Swap) -> None:
         """Serve exactly those that are named; what else was prepared is let go."""
@@ -39,8 +39,8 @@ class Shelf:
         for live in order.live:
             known = self._served.get(live.generation)
             if known is None:
-                session, settings = self._prepared[live.generation]
-                known = await ServedModel(session, settings, self._statistics).open()
+                sessions, settings = self._prepared[live.generation]
+                known = await ServedModel(sessions, settings, self._statistics).open()
             served[live.generation] = known
         self._prepared.clear()
         self._served = served
