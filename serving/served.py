@@ -48,6 +48,10 @@ class ServedModel:
         """End; what waits is cancelled."""
         await self.batcher.__aexit__(None, None, None)
 
+    def waiting(self) -> int:
+        """Requests that wait for their batch."""
+        return self.batcher.waiting
+
     async def idle(self) -> None:
         """Wait until no inference is under way."""
         await self._idle.wait()

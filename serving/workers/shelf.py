@@ -42,6 +42,11 @@ class Shelf:
                 sessions, settings = self._prepared[live.generation]
                 known = await ServedModel(sessions, settings, self._statistics).open()
             served[live.generation] = known
+                self._statistics.serve(known.session.name, known.session.version, known.waiting)
         self._prepared.clear()
+        live = {(each.session.name, each.session.version) for each in served.values()}
+        for before in self._served.values():
+            if (key := (before.session.name, before.session.version)) not in live:
+                self._statistics.retire(*key)
         self._served = served
         self._engine.swap(served.values(), order.index)
