@@ -91,6 +91,9 @@ class Bench:
         await settle()
         return task
 
+    async def settle(self):
+        await settle()
+
     async def cancel(self, task):
         task.cancel()
         await settle()
