@@ -4,13 +4,16 @@ ServingError
 ├── RepositoryError  there is no repository, or nothing in it can be served
 ├── ModelRefused     one published version must not or cannot be served
 ├── AddressError     the server cannot listen where it should
+├── SecurityError    a certificate, key or token file cannot be used
 └── RequestError     one request cannot be answered
     ├── ModelNotFound  no such model or version is loaded
     ├── InvalidRequest  it is too long somewhere, or asks for what this server does not do
     ├── InvalidTensor  a tensor is not what the protocol or the model expects
     ├── QueueFull      too many requests wait already
     ├── Expired        the request's deadline passed before its turn came
-    └── Draining       the server is stopping
+    ├── Draining       the server is stopping
+    ├── Unauthenticated  it bears no token, or none that is known
+    └── Forbidden      its token does not reach so far
 
 These classes know nothing of gRPC: `serving.service` holds the one table that turns them into status codes.
 Every message is one line that says what is wrong and what to do. What a client wrote is quoted in it by
@@ -48,6 +51,10 @@ class AddressError(ServingError):
     """The server cannot listen where it should."""
 
 
+class SecurityError(ServingError):
+    """A certificate, key or token file cannot be used."""
+
+
 class RequestError(ServingError):
     """One request cannot be answered."""
 
@@ -74,3 +81,11 @@ class Expired(RequestError):
 
 class Draining(RequestError):
     """The server is stopping."""
+
+
+class Unauthenticated(RequestError):
+    """It bears no token, or none that is known."""
+
+
+class Forbidden(RequestError):
+    """Its token does not reach so far."""

@@ -15,11 +15,13 @@ from serving.codec import encode
 from serving.errors import (
     Draining,
     Expired,
+    Forbidden,
     InvalidRequest,
     InvalidTensor,
     ModelNotFound,
     QueueFull,
     RequestError,
+    Unauthenticated,
     quoted,
 )
 from serving.model_config import config_message, metadata_message
@@ -37,6 +39,8 @@ STATUS: Mapping[type[RequestError], grpc.StatusCode] = {
     QueueFull: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Expired: grpc.StatusCode.DEADLINE_EXCEEDED,
     Draining: grpc.StatusCode.UNAVAILABLE,
+    Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
+    Forbidden: grpc.StatusCode.PERMISSION_DENIED,
 }
 INTERNAL_TEXT = "internal error: the server's log has the details"
 
