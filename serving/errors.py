@@ -3,17 +3,20 @@
 ServingError
 ├── RepositoryError  there is no repository, or nothing in it can be served
 ├── ModelRefused     one published version must not or cannot be served
+├── WorkerLost       no worker process is left to do what is asked
+├── ConfigError      a configuration file cannot be used
 ├── AddressError     the server cannot listen where it should
 ├── SecurityError    a certificate, key or token file cannot be used
 └── RequestError     one request cannot be answered
     ├── ModelNotFound  no such model or version is loaded
+    ├── LoadRefused    a model that was to be loaded must not or cannot be served
+    ├── Forbidden      the client may not do this
+    ├── Unauthenticated  the client does not say who it is
     ├── InvalidRequest  it is too long somewhere, or asks for what this server does not do
     ├── InvalidTensor  a tensor is not what the protocol or the model expects
     ├── QueueFull      too many requests wait already
     ├── Expired        the request's deadline passed before its turn came
-    ├── Draining       the server is stopping
-    ├── Unauthenticated  it bears no token, or none that is known
-    └── Forbidden      its token does not reach so far
+    └── Draining       the server is stopping
 
 These classes know nothing of gRPC: `serving.service` holds the one table that turns them into status codes.
 Every message is one line that says what is wrong and what to do. What a client wrote is quoted in it by
@@ -47,6 +50,12 @@ class ModelRefused(ServingError):
     """One published version must not or cannot be served."""
 
 
+class WorkerLost(ServingError):
+    """No worker process is left to do what is asked."""
+class ConfigError(ServingError):
+    """A configuration file cannot be used."""
+
+
 class AddressError(ServingError):
     """The server cannot listen where it should."""
 
@@ -61,6 +70,18 @@ class RequestError(ServingError):
 
 class ModelNotFound(RequestError):
     """No such model or version is loaded."""
+
+
+class LoadRefused(RequestError):
+    """A model that was to be loaded must not or cannot be served."""
+
+
+class Forbidden(RequestError):
+    """The client may not do this."""
+
+
+class Unauthenticated(RequestError):
+    """The client does not say who it is."""
 
 
 class InvalidRequest(RequestError):
@@ -81,11 +102,3 @@ class Expired(RequestError):
 
 class Draining(RequestError):
     """The server is stopping."""
-
-
-class Unauthenticated(RequestError):
-    """It bears no token, or none that is known."""
-
-
-class Forbidden(RequestError):
-    """Its token does not reach so far."""
