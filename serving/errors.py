@@ -4,6 +4,7 @@ ServingError
 ├── RepositoryError  there is no repository, or nothing in it can be served
 ├── ModelRefused     one published version must not or cannot be served
 ├── AddressError     the server cannot listen where it should
+├── ObservationError  requests cannot be logged or traced as told
 └── RequestError     one request cannot be answered
     ├── ModelNotFound  no such model or version is loaded
     ├── InvalidRequest  it is too long somewhere, or asks for what this server does not do
@@ -46,6 +47,10 @@ class ModelRefused(ServingError):
 
 class AddressError(ServingError):
     """The server cannot listen where it should."""
+
+
+class ObservationError(ServingError):
+    """Requests cannot be logged or traced as told."""
 
 
 class RequestError(ServingError):
