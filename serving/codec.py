@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from export.manifest import DATATYPES, TensorInfo
 from export.runner import Answer, Feed
+from serving.codec_bytes import MAX_STRINGS, as_text, from_raw, to_raw
 from serving.errors import QUOTED_CHARACTERS, InvalidTensor, quoted, shortened
 from serving.proto.inference_pb2 import InferTensorContents
 from serving.proto.methods import MAX_MESSAGE_BYTES
@@ -21,12 +22,14 @@ from serving.proto.methods import MAX_MESSAGE_BYTES
 _NAMES = {dtype: name for name, dtype in DATATYPES.items()}
 _LITTLE_ENDIAN = {name: dtype.newbyteorder("<") for name, dtype in DATATYPES.items()}
 
+TEXT_KINDS = "OSTU"  # numpy's kinds of arrays of bytes or str: objects, and those of its own string types
+
 MAX_RANK = 32  # numpy 1's limit, which no model is known to need
 
 # An element takes at least a byte of the message. Counted without zeros, which hide any size beside them.
 MAX_ELEMENTS = MAX_MESSAGE_BYTES
 
-# The repeated field that holds each datatype; FP16 has none and travels raw only.
+# The repeated field that holds each datatype; FP16 and BF16 have none and travel raw only.
 TYPED_FIELDS: Mapping[str, str] = {
     "BOOL": "bool_contents",
     "INT8": "int_contents",
@@ -39,6 +42,7 @@ TYPED_FIELDS: Mapping[str, str] = {
     "UINT64": "uint64_contents",
     "FP32": "fp32_contents",
     "FP64": "fp64_contents",
+    "BYTES": "bytes_contents",
 }
 
 
@@ -114,14 +118,18 @@ def encode(arrays: Feed, tensors: TensorContainer, raw: RawContainer) -> None:
     """Append arrays to a message, as raw contents.
 
     Raises:
-        InvalidTensor: the protocol has no such dtype.
+        InvalidTensor: the protocol has no such dtype, or an array of objects holds what is no text.
     """
     for name, array in arrays.items():
-        datatype = _NAMES.get(array.dtype.newbyteorder("="))
+        datatype = "BYTES" if array.dtype.kind in TEXT_KINDS else _NAMES.get(array.dtype.newbyteorder("="))
         if datatype is None:
             raise InvalidTensor(f"{quoted(name)} is {array.dtype}, expected one of: {', '.join(DATATYPES)}")
+        if datatype == "BYTES":
+            content = to_raw(name, array)
+        else:
+            content = array.astype(_LITTLE_ENDIAN[datatype], copy=False).tobytes()
         tensors.add(name=name, datatype=datatype, shape=array.shape)
-        raw.append(array.astype(_LITTLE_ENDIAN[datatype], copy=False).tobytes())
+        raw.append(content)
 
 
 def check_feed(feed: Feed, inputs: Sequence[TensorInfo], *, max_rows: int) -> int:
@@ -136,7 +144,7 @@ def check_feed(feed: Feed, inputs: Sequence[TensorInfo], *, max_rows: int) -> in
         The number of rows.
 
     Raises:
-        InvalidTensor: a name, dtype, shape or number of rows is not what the model takes.
+        InvalidTensor: a name, dtype, shape or number of rows is not what the model takes, or a text is none.
     """
     expected = {tensor.name: tensor for tensor in inputs}
     if feed.keys() != expected.keys():
@@ -164,17 +172,20 @@ def _check_input(array: NDArray[Any], expected: TensorInfo) -> None:
         raise InvalidTensor(
             f"{expected.name!r} came in shape {_text(array.shape)}, expected {_text(expected.shape)}"
         )
+    if datatype == "BYTES":
+        as_text(expected.name, array)  # as a model takes it; one request's must not spoil a batch
 
 
 def _check_shape(tensor: Tensor) -> None:
     """Refuse a shape that no array could have, whatever its contents."""
     shape = tensor.shape
+    most = MAX_STRINGS if tensor.datatype == "BYTES" else MAX_ELEMENTS
     if len(shape) > MAX_RANK:
         expected = f"at most {MAX_RANK} dimensions"
     elif any(size < 0 for size in shape):
         expected = "no negatives"
-    elif math.prod(size or 1 for size in shape) > MAX_ELEMENTS:
-        expected = f"at most {MAX_ELEMENTS} elements"
+    elif math.prod(size or 1 for size in shape) > most:
+        expected = f"at most {most} elements"
     else:
         return
     raise InvalidTensor(f"{quoted(tensor.name)} came in shape {_text(shape)}, expected {expected}")
@@ -185,6 +196,8 @@ def _from_raw(tensor: Tensor, content: bytes) -> NDArray[Any]:
         raise InvalidTensor(
             f"{quoted(tensor.name)} came with raw and with typed contents: send one of the two"
         )
+    if tensor.datatype == "BYTES":
+        return from_raw(tensor.name, tensor.shape, content)
     dtype = _LITTLE_ENDIAN[tensor.datatype]
     size = math.prod(tensor.shape) * dtype.itemsize
     if len(content) != size:

@@ -35,11 +35,13 @@ def config_message(session: Session, limits: BatchLimits) -> pb.ModelConfig:
         version_policy=pb.ModelVersionPolicy(latest=pb.ModelVersionPolicy.Latest(num_versions=1)),
         max_batch_size=limits.max_rows,
         input=[
-            pb.ModelInput(name=tensor.name, data_type=f"TYPE_{tensor.datatype}", dims=tensor.shape[1:])
+            pb.ModelInput(name=tensor.name, data_type=config_datatype(tensor.datatype), dims=tensor.shape[1:])
             for tensor in manifest.inputs
         ],
         output=[
-            pb.ModelOutput(name=tensor.name, data_type=f"TYPE_{tensor.datatype}", dims=tensor.shape[1:])
+            pb.ModelOutput(
+                name=tensor.name, data_type=config_datatype(tensor.datatype), dims=tensor.shape[1:]
+            )
             for tensor in manifest.outputs
         ],
         dynamic_batching=pb.ModelDynamicBatching(
@@ -50,6 +52,11 @@ def config_message(session: Session, limits: BatchLimits) -> pb.ModelConfig:
         ),
         parameters={"labels": pb.ModelParameter(string_value=json.dumps(manifest.labels))},
     )
+
+
+def config_datatype(datatype: str) -> str:
+    """What a configuration calls one of the protocol's datatypes, such as `TYPE_FP32`."""
+    return "TYPE_STRING" if datatype == "BYTES" else f"TYPE_{datatype}"
 
 
 def _tensor_metadata(tensor: TensorInfo) -> pb.ModelMetadataResponse.TensorMetadata:
