@@ -11,6 +11,7 @@ import grpc
 import grpc.aio
 
 from serving.batcher import Batcher, BatchLimits
+from serving.classification import select
 from serving.codec import encode
 from serving.errors import (
     Draining,
@@ -102,7 +103,8 @@ class InferenceService:
     async def server_metadata(self, _: pb.ServerMetadataRequest, __: Context) -> pb.ServerMetadataResponse:
         """Name, version and the protocol's extensions."""
         version = importlib.metadata.version("keraport")
-        return pb.ServerMetadataResponse(name="keraport", version=version, extensions=["model_configuration"])
+        extensions = ["model_configuration", "classification"]
+        return pb.ServerMetadataResponse(name="keraport", version=version, extensions=extensions)
 
     async def model_ready(self, request: pb.ModelReadyRequest, _: Context) -> pb.ModelReadyResponse:
         """Whether a model takes inferences."""
@@ -152,8 +154,8 @@ class InferenceService:
         response = pb.ModelInferResponse(
             model_name=session.name, model_version=session.version, id=inference.id
         )
-        wanted = {name: answer[name] for name in inference.outputs}
-        encode(wanted, response.outputs, response.raw_output_contents)
+        outputs = select(answer, inference.outputs, session.manifest)
+        encode(outputs, response.outputs, response.raw_output_contents)
         return response
 
     def _find(self, name: str, version: str) -> ServedModel:
