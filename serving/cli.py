@@ -93,24 +93,9 @@ def _run(settings: "ServerSettings") -> None:
 
     import asyncio
 
-    from serving.batcher import BatchLimits
-    from serving.server import ServerOptions, serve_until_stopped
+    from serving.workers.supervisor import supervise
 
-    options = ServerOptions(
-        repository=settings.repository,
-        model=settings.model,
-        host=settings.host,
-        port=settings.port,
-        limits=BatchLimits(
-            max_rows=settings.defaults.max_batch_rows,
-            max_delay_ms=settings.defaults.max_delay_ms,
-            max_queue=settings.defaults.max_queue,
-            max_queue_bytes=settings.defaults.max_queue_mib * 1024 * 1024,
-        ),
-        grace_s=settings.grace_s,
-        allow_unverified=settings.allow_unverified,
-    )
-    asyncio.run(serve_until_stopped(options))
+    asyncio.run(supervise(settings))
 
 
 def _leave(*_: object) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from export.runner import Answer, Feed
+from serving.statistics import BatchRun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +44,15 @@ class Outcome:
         version: the one that answered.
         id: the request's.
         outputs: output name to array, in the order that was asked for, else in the manifest's.
+        rows: of the request.
+        queue_s: seconds that it waited for its batch.
+        run: of the batch.
     """
 
     model: str
     version: str
     id: str
     outputs: Answer
+    rows: int
+    queue_s: float
+    run: BatchRun

@@ -19,8 +19,8 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "default_timeout_ms": (0, 3_600_000),
     "sessions": (1, 64),
     "intra_op_threads": (1, 256),
-    "priority_levels": (0, 100),
-    "default_priority": (0, 100),
+    "priority_levels": (0, 32),  # whoever forms a batch looks at each
+    "default_priority": (0, 32),
     "max_message_mib": (1, 2047),  # gRPC counts its bytes in 32 bits, with a sign
     "max_streams": (1, 100_000),
     "max_header_kib": (1, 1024),
@@ -126,9 +126,9 @@ class ModelSettings:
             raise ValueError(
                 f"padding_buckets must be 1 to max_batch_rows, {self.max_batch_rows}, not {buckets}"
             )
-        if self.default_priority > self.priority_levels:
+        if not min(1, self.priority_levels) <= self.default_priority <= self.priority_levels:
             raise ValueError(
-                f"default_priority must be one of priority_levels, {self.priority_levels}, or 0, "
+                "default_priority must be 1 to priority_levels, or 0 where there are none, "
                 f"not {self.default_priority}"
             )
 
