@@ -10,6 +10,7 @@ import pytest
 
 import clients
 from clients import Client
+from clients.prediction import predict_files
 from export.manifest import DATATYPES
 from serving.codec import decode, encode
 from serving.proto import inference_pb2 as pb
@@ -74,6 +75,12 @@ def test_what_is_no_text_fails_alone(client):
     with pytest.raises(clients.InvalidRequest, match="'x0' holds int in element 0, expected bytes or str"):
         client.infer("bytes", {"x0": np.array([[1]], np.object_)})
     assert client.infer("bytes", {"x0": np.array([["b"]])}).outputs["y0"].tolist() == [[b"b"]]
+
+
+def test_words_are_no_probabilities(client, tmp_path):
+    np.save(tmp_path / "x.npy", np.array(["a", "b"]))
+    with pytest.raises(clients.InputError, match=r"words gives probabilities, neither .* use clients.Client"):
+        predict_files(client, [tmp_path / "x.npy"], model="words")
 
 
 def test_classes_with_labels_beside_plain_values(classes_of):
