@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from serving.errors import InvalidTensor, quoted
 
-# In one tensor. An element may be two bytes of a message; its object is fifty of memory and half a microsecond.
+# In one message. An element may be two bytes there, but is fifty of memory and half a microsecond.
 MAX_STRINGS = 1 << 18
 
 LENGTH_BYTES = 4
