@@ -7,12 +7,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from serving.errors import RequestError
-from serving.inference import Inference, Outcome
 from serving.operations.access import OK, Access
 from serving.operations.access_log import AccessLog
-from serving.operations.tracing import Tracing
 
+# The supervisor, which checks what workers will do, does without numpy and protobuf.
 if TYPE_CHECKING:
+    from serving.inference import Inference, Outcome
+    from serving.operations.tracing import Tracing
     from serving.statistics import BatchRun
 
 Headers = Iterable[tuple[str, object]]
@@ -22,7 +23,7 @@ class Watcher:
     """Tells the access log and the traces of every request; made once a process."""
 
     def __init__(
-        self, code_of: Callable[[RequestError], str], access_log: AccessLog | None, tracing: Tracing | None
+        self, code_of: Callable[[RequestError], str], access_log: AccessLog | None, tracing: "Tracing | None"
     ) -> None:
         """Prepare to watch.
 
@@ -54,6 +55,13 @@ class Watcher:
         trace_id = "" if self._tracing is None else self._tracing.record(access, headers())
         if self._access_log is not None and self._access_log.wants(access.status):
             self._access_log.write(access, trace_id or _trace_id(headers()))
+
+    def close(self, within_s: float) -> None:
+        """Send and write what is left; give up after a while."""
+        if self._tracing is not None:
+            self._tracing.stop(within_s)
+        if self._access_log is not None:
+            self._access_log.close()
 
     def status_of(self, error: BaseException | None) -> str:
         """The code that a request ends with."""
@@ -100,14 +108,14 @@ class Watch:
         """Begin."""
         return self
 
-    def asked(self, inference: Inference) -> None:
+    def asked(self, inference: "Inference") -> None:
         """Say what is asked for, right before it is handed to the model."""
         self._model = inference.model
         self._version = inference.version
         self._id = inference.id
         self._queued = time.perf_counter()
 
-    def answered(self, outcome: Outcome) -> None:
+    def answered(self, outcome: "Outcome") -> None:
         """Say how it was answered."""
         self._version = outcome.version
         self._rows = outcome.rows

@@ -17,8 +17,10 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from serving.errors import Draining, InvalidTensor, ObservationError, RequestError
 from serving.inference import Inference, Outcome
 from serving.operations.access_log import AccessLog
+from serving.operations.observing import check_observing, watcher_of
 from serving.operations.tracing import Tracing
 from serving.operations.watching import Watcher
+from serving.settings import LogSettings
 from serving.statistics import BatchRun
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -192,16 +194,34 @@ def test_an_endpoint_that_is_no_address_is_one_error(endpoint: str) -> None:
         Tracing(endpoint, "1.2.3")
 
 
-def test_without_the_extra_the_error_names_it() -> None:
+def test_the_supervisor_checks_what_workers_will_do_without_loading_it(tmp_path: Path) -> None:
     program = (
         "import sys\n"
+        "from serving.operations.observing import check_observing\n"
+        "from serving.settings import LogSettings\n"
+        "check_observing(LogSettings(access_log=sys.argv[1], traces='http://localhost:4318'))\n"
+        "print({'numpy', 'grpc', 'google', 'opentelemetry.sdk', 'requests'} & set(sys.modules))\n"
         "sys.modules['opentelemetry'] = None\n"
-        "from serving.errors import ObservationError\n"
-        "from serving.operations.tracing import Tracing\n"
-        "try:\n"
-        "    Tracing('http://localhost:4318', '1')\n"
-        "except ObservationError as error:\n"
-        "    print(error)"
+        "check_observing(LogSettings(traces='http://localhost:4318'))\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert "pip install 'keraport[otel]'" in done.stdout
+    command = [sys.executable, "-c", program, str(tmp_path / "access.log")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "set()"
+    assert "ObservationError" in done.stderr
+    assert "pip install 'keraport[otel]'" in done.stderr
+
+
+def test_settings_make_what_watches(collector: Collector, tmp_path: Path) -> None:
+    path = tmp_path / "access.log"
+    settings = LogSettings(access_log=str(path), access_sample=0.0, traces=collector.address)
+    check_observing(settings)
+    watcher = watcher_of(settings, lambda error: CODES[type(error)])
+    for error in (None, Draining("no")):
+        with contextlib.suppress(Draining), watcher.watch("http", "ModelInfer", peer=str, headers=tuple):
+            if error is not None:
+                raise error
+    watcher.close(10)
+    (line,) = path.read_text().splitlines()
+    spans = [span for each in collector.requests[0].resource_spans for span in each.scope_spans[0].spans]
+    assert json.loads(line)["trace_id"] in {span.trace_id.hex() for span in spans}
+    assert [attributes(span)["keraport.status"] for span in spans] == ["OK", "UNAVAILABLE"]
