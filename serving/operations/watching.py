@@ -1,6 +1,7 @@
 """Watching requests, for the access log and for traces."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterable
 from types import TracebackType
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from serving.inference import Inference, Outcome
     from serving.operations.tracing import Tracing
     from serving.statistics import BatchRun
+
+log = logging.getLogger(__name__)
 
 Headers = Iterable[tuple[str, object]]
 
@@ -128,6 +131,12 @@ class Watch:
         """Tell of the request."""
         if self._watcher.idle:
             return
+        try:
+            self._tell(error)
+        except Exception:
+            log.exception("a request could not be told of")  # which is no reason to fail it
+
+    def _tell(self, error: BaseException | None) -> None:
         duration_s = time.perf_counter() - self._began
         access = Access(
             began_s=time.time() - duration_s,
