@@ -115,5 +115,4 @@ def test_nvidias_client(echo_server):
         "FP16": ["float16", [[0.5, -2.0]]],
         "BF16": ["bfloat16", [[0.5, -2.0]]],
         "classes": [["1.000000:1:b", "0.500000:2:c"], ["3.000000:0:a", "2.000000:1:b"]],
-        "extensions": ["model_configuration", "classification"],
     }
