@@ -66,7 +66,7 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a head, and make room for the connection."""
         super().connection_made(transport)
-        self._head = self.loop.call_later(self._patience.head_s, transport.abort)
+        self._await_head()
         if len(self.connections) > self._patience.max_connections:
             self._make_room()
 
@@ -82,8 +82,7 @@ class Connection(H11Protocol):
         """Take a part of a request; what leads to none, such as a refused body's rest, must end soon."""
         super().data_received(data)
         if self.idle:
-            if self._head is None:
-                self._head = self.loop.call_later(self._patience.head_s, self.transport.abort)
+            self._await_head()
         elif self._head is not None:
             self._head.cancel()
             self._head = None
@@ -92,6 +91,9 @@ class Connection(H11Protocol):
         """Be idle."""
         self._idle_since = self.loop.time()
         super().on_response_complete()
+        begun, _ = self.conn.trailing_data
+        if begun and self.idle:
+            self._await_head()
 
     def pause_writing(self) -> None:
         """Begin to watch whether the client takes its answer."""
@@ -119,6 +121,10 @@ class Connection(H11Protocol):
         ):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
+
+    def _await_head(self) -> None:
+        if self._head is None:
+            self._head = self.loop.call_later(self._patience.head_s, self.transport.abort)
 
     def _make_room(self) -> None:
         idlers = [

@@ -1,5 +1,6 @@
 """An endpoint, and how whatever it raises becomes a status."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from serving.errors import Draining
 from serving.rest.answers import error_response
 from serving.rest.engine import Guard, Scope
 from serving.rest.errors import HeadersTooLarge
@@ -63,6 +65,8 @@ def answering(endpoint: Endpoint, guard: Guard | None, max_header_bytes: int) ->
             return await endpoint.handler(request)
         except ClientDisconnect:
             return Response(status_code=CLIENT_GONE)
+        except asyncio.CancelledError:  # by the server's end, when its grace is over
+            return error_response(Draining("the server stopped before the answer was made: ask another one"))
         except Exception as error:  # noqa: BLE001  (it is logged, and told to nobody else)
             return error_response(error)
 

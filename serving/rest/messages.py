@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import UNSET, Meta, Raw, UnsetType
+from msgspec import UNSET, Meta, Raw, UnsetType, field
 
 Parameters = dict[str, bool | int | float | str | None]
 
@@ -15,7 +15,9 @@ class InputTensor(msgspec.Struct, kw_only=True):
     datatype: Annotated[str, Meta(examples=["FP32"])]
     shape: Annotated[list[int], Meta(description="row-major", max_length=32)]
     parameters: Parameters | None = None
-    data: Annotated[Raw, Meta(description="the values, flat or nested as the shape says")] = Raw()
+    data: Annotated[Raw, Meta(description="the values, flat or nested as the shape says")] = field(
+        default_factory=Raw
+    )
 
 
 class RequestedOutput(msgspec.Struct, kw_only=True):

@@ -99,7 +99,7 @@ def _feed(inputs: list[InputTensor], content: memoryview) -> dict[str, NDArray[A
         parameters = tensor.parameters or {}
         _refuse(place, parameters, SHARED_MEMORY)
         binary = "binary_data_size" in parameters
-        if binary == bool(bytes(tensor.data[:1])):
+        if binary == bool(memoryview(tensor.data)):
             raise InvalidTensor(
                 f"{place} needs either data or the parameter binary_data_size: send one of them"
             )
