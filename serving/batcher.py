@@ -70,7 +70,6 @@ class Batcher:
         self._line: Line = Line(settings)
         self._workers: list[asyncio.Task[None]] = []
         self._resting: list[asyncio.Future[None]] = []
-        self._waking = False
         self._still = asyncio.Event()
         self._due_timer: Timer | None = None
         self._expiry_timer: Timer | None = None
@@ -93,7 +92,6 @@ class Batcher:
                 timer.cancel()
         if workers:
             await asyncio.wait(workers)
-        self._resting.clear()
         for item in list(self._line):
             item.answer.cancel()
             self._line.discard(item)
@@ -190,11 +188,10 @@ class Batcher:
 
     def _stir(self) -> None:
         """Wake a worker that rests, as soon as a batch is due."""
-        if self._waking or not self._resting:
-            return  # whoever takes a batch looks for more
+        if not self._resting:
+            return  # whoever is done looks for more
         left = self._left()
         if left <= 0:
-            self._waking = True
             self._resting.pop().set_result(None)
         elif left < math.inf:
             if self._due_timer is None:
@@ -221,7 +218,6 @@ class Batcher:
                 self._resting.append(rest)
                 self._stir()
                 await rest
-                self._waking = False
             if self._due_timer is not None:
                 self._due_timer.cancel()
                 self._due_timer = None

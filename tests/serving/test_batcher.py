@@ -117,6 +117,7 @@ async def test_a_full_batch_does_not_wait(bench_of):
     await bench.submit(1)
     await bench.submit(2, 3)
     assert bench.model.batches == [[1, 2, 3]]
+    assert bench.clock.timers == []
     await bench.open()
 
 

@@ -5,7 +5,9 @@ import asyncio
 import numpy as np
 import pytest
 
+from serving.batcher import Batcher
 from serving.errors import Draining
+from serving.settings import ModelSettings
 
 
 def rows(task):
@@ -47,6 +49,33 @@ async def test_idle_sessions_wait_for_the_delay_together(bench_of):
     assert bench.clock.timers == []
 
 
+@pytest.mark.parametrize(
+    ("settings", "runs"),
+    [({"max_batch_rows": 1}, [[1], [-2], [3]]), ({}, [[1, -2, 3], [1], [-2], [3]])],
+)
+async def test_runs_on_the_event_loop_leave_it_to_others_in_between(settings, runs):
+    told = []
+
+    async def run(feed):
+        told.append(feed["x"].tolist())
+        if min(feed["x"]) < 0:
+            raise ValueError("a negative row")
+        return {"y": feed["x"]}
+
+    async def submit(value):
+        try:
+            await batcher.submit({"x": np.array([value])})
+        except ValueError as error:
+            told.append(str(error))
+        else:
+            told.append(value)
+
+    async with Batcher([run], ModelSettings(**settings)) as batcher:
+        await asyncio.gather(*(submit(value) for value in (1, -2, 3)))
+    assert [each for each in told if isinstance(each, list)] == runs
+    assert told.index(1) < told.index([3])
+
+
 async def test_times_and_rows_are_told(bench_of):
     bench = await bench_of(max_batch_rows=4, padding_buckets=(4,))
     first = await bench.submit(1)
@@ -85,10 +114,32 @@ async def test_drained_waits_for_what_waits_and_what_runs(bench_of):
     assert all(task.done() for task in tasks)
 
 
+async def test_drained_waits_for_a_run_behind_which_nothing_waits(bench_of):
+    bench = await bench_of(sessions=2)
+    await bench.submit(1)
+    drained = asyncio.create_task(bench.batcher.drained())
+    await bench.settle()
+    assert not drained.done()
+    await bench.open()
+    assert drained.done()
+
+
+async def test_drained_ends_when_the_batcher_is_left(bench_of):
+    bench = await bench_of()
+    await bench.submit(1)
+    await bench.submit(2)
+    drained = asyncio.create_task(bench.batcher.drained())
+    await bench.settle()
+    await bench.batcher.__aexit__(None, None, None)
+    await drained
+
+
 async def test_drained_ends_when_the_last_one_leaves(bench_of):
     bench = await bench_of(max_delay_ms=10)
     task = await bench.submit(1)
     drained = asyncio.create_task(bench.batcher.drained())
+    await bench.settle()
+    assert not drained.done()
     await bench.cancel(task)
     await drained
     assert bench.model.batches == []
