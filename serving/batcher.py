@@ -100,7 +100,7 @@ class Batcher:
     @property
     def waiting(self) -> int:
         """Items in the queue; those of a running batch have left it."""
-        return len(self._line)
+        return self._line.count
 
     @property
     def waiting_bytes(self) -> int:
@@ -122,7 +122,7 @@ class Batcher:
 
     async def drained(self) -> None:
         """Wait until nothing waits and nothing runs: what was accepted is answered."""
-        while self._line or len(self._resting) < len(self._workers):
+        while self._line.count or len(self._resting) < len(self._workers):
             self._still.clear()
             await self._still.wait()
 
@@ -151,16 +151,12 @@ class Batcher:
             if deadline <= now:
                 raise Expired("the deadline passed before the request came: allow more time")
             due = now  # who cannot wait for others does not
-        item = Item(
-            feed=feed,
-            rows=len(next(iter(feed.values()))),
-            bytes=sum([array.nbytes for array in feed.values()], held_bytes),
-            level=self._line.level(priority),
-            arrived=now,
-            due=due,
-            deadline=deadline,
-            answer=self._event_loop.create_future(),
-        )
+        rows = 0
+        for array in feed.values():
+            rows = len(array)
+            held_bytes += array.nbytes
+        level = self._line.level(priority)
+        item = Item(feed, rows, held_bytes, level, now, due, deadline, self._event_loop.create_future())
         self._line.admit(item)
         if deadline is not None and deadline < self._expiry:
             self._expire_at(deadline, now)
@@ -205,7 +201,7 @@ class Batcher:
 
     def _left(self) -> float:
         """Seconds until a batch is due: at once if the rows that wait could fill one."""
-        if not self._line:
+        if not self._line.count:
             return math.inf
         if not self._delay_s or self._line.rows >= self._settings.max_batch_rows:
             return 0.0
@@ -231,7 +227,7 @@ class Batcher:
                 for item in batch:
                     item.answer.cancel()
                 raise
-            if self._line:
+            if self._line.count:
                 # A run on the event loop does not yield: let requests in that came meanwhile.
                 await asyncio.sleep(0)
 
