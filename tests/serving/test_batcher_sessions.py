@@ -49,6 +49,18 @@ async def test_idle_sessions_wait_for_the_delay_together(bench_of):
     assert bench.clock.timers == []
 
 
+async def test_what_a_batch_leaves_waits_no_longer_than_its_own_delay(bench_of):
+    bench = await bench_of(max_batch_rows=4, max_delay_ms=1000, sessions=2)
+    await bench.submit(1, 1, 1)
+    await bench.advance(0.25)
+    await bench.submit(2, 2, 2)
+    await bench.advance(0.75)
+    assert bench.model.batches == [[1, 1, 1]]
+    await bench.advance(0.25)
+    assert bench.model.batches == [[1, 1, 1], [2, 2, 2]]
+    await bench.model.open_all()
+
+
 @pytest.mark.parametrize(
     ("settings", "runs"),
     [({"max_batch_rows": 1}, [[1], [-2], [3]]), ({}, [[1, -2, 3], [1], [-2], [3]])],
@@ -161,8 +173,8 @@ async def test_nothing_is_left_after_leaving(bench_of):
     bench = await bench_of(max_delay_ms=10)
     tasks = [await bench.submit(value, deadline=5.0) for value in (1, 2)]
     await bench.batcher.__aexit__(None, None, None)
+    assert (bench.batcher.waiting, bench.batcher.waiting_bytes, bench.clock.timers) == (0, 0, [])
     await asyncio.wait(tasks)
     await bench.batcher.drained()
-    assert (bench.batcher.waiting, bench.batcher.waiting_bytes, bench.clock.timers) == (0, 0, [])
     with pytest.raises(Draining, match="is being unloaded"):
         (await bench.submit(3)).result()
