@@ -8,7 +8,7 @@ from serving.settings import ModelSettings
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [
-        ({"max_batch_rows": 0}, "max_batch_rows must be at least 1"),
+        ({"max_batch_rows": 0}, "max_batch_rows must be 1 to 4,096"),
         ({"max_queue": 0}, "max_queue must be"),
         ({"max_queue_mib": 0}, "max_queue_mib must be"),
         ({"sessions": 0}, "sessions must be"),
@@ -16,10 +16,10 @@ from serving.settings import ModelSettings
         ({"max_delay_ms": -1}, "max_delay_ms must be"),
         ({"max_delay_ms": float("nan")}, "max_delay_ms must be"),
         ({"default_timeout_ms": float("inf")}, "default_timeout_ms must be"),
-        ({"padding_buckets": (4, 2)}, "padding_buckets must ascend"),
-        ({"padding_buckets": (2, 2)}, "padding_buckets must ascend"),
-        ({"padding_buckets": (0, 2)}, "padding_buckets must ascend"),
-        ({"padding_buckets": (8,), "max_batch_rows": 7}, "at most max_batch_rows"),
+        ({"padding_buckets": (4, 2)}, "padding_buckets must be"),
+        ({"padding_buckets": (2, 2)}, "padding_buckets must be"),
+        ({"padding_buckets": (0, 2)}, "padding_buckets must be"),
+        ({"padding_buckets": (8,), "max_batch_rows": 7}, "padding_buckets must be 1 to max_batch_rows"),
         ({"priority_levels": 33}, "priority_levels must be"),
         ({"priority_levels": 2}, "default_priority must be 1 to priority_levels"),
         ({"priority_levels": 2, "default_priority": 3}, "default_priority must be"),
