@@ -1,4 +1,4 @@
-"""Dynamic batching with asyncio and numpy alone: whatever queues while the model is busy runs together."""
+"""Dynamic batching, of gRPC and onnxruntime ignorant: whatever queues while the model is busy runs together."""
 
 import asyncio
 import math

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
+import msgspec
+
 from export.runner import Answer, Feed
 from serving.errors import Expired, QueueFull
 from serving.joining import joinable
@@ -13,8 +15,7 @@ from serving.settings import ModelSettings
 from serving.statistics import BatchRun
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batched:
+class Batched(msgspec.Struct, frozen=True, kw_only=True):
     """What a submitter gets.
 
     Attributes:
