@@ -1,4 +1,4 @@
-"""Dynamic batching, of gRPC and onnxruntime ignorant: whatever queues while the model is busy runs together."""
+"""Dynamic batching without gRPC or onnxruntime: whatever queues while the model is busy runs together."""
 
 import asyncio
 import math
@@ -85,6 +85,7 @@ class Batcher:
     ) -> None:
         """Stop."""
         workers, self._workers = self._workers, []
+        self._resting.clear()
         for worker in workers:
             worker.cancel()
         for timer in (self._due_timer, self._expiry_timer):

@@ -169,6 +169,18 @@ async def test_leaving_cancels_the_rest_of_a_failed_batch(bench_of):
     assert all(task.cancelled() for task in tasks)
 
 
+async def test_who_leaves_while_the_batcher_is_left_hears_of_it(bench_of):
+    bench = await bench_of(max_delay_ms=10)
+    tasks = [await bench.submit(value) for value in (1, 2)]
+    bench.clock.now = 1.0  # their batch is due
+    leaving = asyncio.create_task(bench.batcher.__aexit__(None, None, None))
+    await asyncio.sleep(0)
+    tasks[0].cancel()
+    await leaving
+    await asyncio.wait(tasks)
+    assert all(task.cancelled() for task in tasks)
+
+
 async def test_nothing_is_left_after_leaving(bench_of):
     bench = await bench_of(max_delay_ms=10)
     tasks = [await bench.submit(value, deadline=5.0) for value in (1, 2)]
