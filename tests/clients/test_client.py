@@ -10,9 +10,13 @@ from clients import AsyncClient, Client
 def test_public_names():
     assert clients.__all__ == [
         "AsyncClient",
+        "BatchStatistics",
+        "ClassScore",
         "Client",
         "ClientError",
         "DeadlineExceeded",
+        "FailedPrecondition",
+        "InferRequest",
         "InferResult",
         "InputError",
         "InvalidRequest",
@@ -20,10 +24,16 @@ def test_public_names():
         "ModelEntry",
         "ModelMetadata",
         "ModelNotFound",
+        "ModelStatistics",
         "Overloaded",
+        "PermissionDenied",
         "ServerFault",
         "ServerUnavailable",
+        "Spent",
+        "StreamAnswer",
         "TensorSpec",
+        "Tls",
+        "Unauthenticated",
     ]
     assert all(getattr(clients, name) for name in clients.__all__)
     with pytest.raises(AttributeError, match="no attribute 'Other'"):
