@@ -20,8 +20,6 @@ SCHEMA_VERSION = 1
 MANIFEST_NAME = "manifest.json"
 MAX_MANIFEST_BYTES = 16 * 1024 * 1024
 
-# A model is a folder of its name: nothing that could leave the repository or hide in it.
-MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 # The Open Inference Protocol's names of the fixed-size types that numpy has.
 DATATYPES: Mapping[str, np.dtype[np.generic]] = {

@@ -6,7 +6,8 @@ import contextlib
 import numpy as np
 import pytest
 
-from serving.batcher import Batcher, BatchLimits
+from serving.batcher import Batcher
+from serving.settings import ModelSettings
 
 
 class HandClock:
@@ -100,12 +101,12 @@ class Bench:
 
 @pytest.fixture
 async def bench_of():
-    """Make a bench with limits."""
+    """Make a bench with a model's settings."""
     async with contextlib.AsyncExitStack() as stack:
 
-        async def make(**limits):
+        async def make(**settings):
             model, clock = GatedModel(), HandClock()
-            batcher = await stack.enter_async_context(Batcher(model.run, BatchLimits(**limits), clock))
+            batcher = await stack.enter_async_context(Batcher([model.run], ModelSettings(**settings), clock))
             return Bench(batcher, model, clock)
 
         yield make

@@ -5,16 +5,16 @@ import asyncio
 import numpy as np
 import pytest
 
-from serving.batcher import BatchLimits
 from serving.errors import Expired, QueueFull
+from serving.settings import ModelSettings
 
 
 def rows(task):
-    return task.result()["y"][:, 0].tolist()
+    return task.result().answer["y"][:, 0].tolist()
 
 
 async def test_what_queues_during_a_run_makes_the_next_batch(bench_of):
-    bench = await bench_of(max_rows=4)
+    bench = await bench_of(max_batch_rows=4)
     tasks = [await bench.submit(value) for value in range(1, 7)]
     assert bench.model.batches == [[1]]
     await bench.open()
@@ -26,7 +26,7 @@ async def test_what_queues_during_a_run_makes_the_next_batch(bench_of):
 
 
 async def test_each_submitter_gets_its_own_rows(bench_of):
-    bench = await bench_of(max_rows=16)
+    bench = await bench_of(max_batch_rows=16)
     first = await bench.submit(0)
     items = [list(range(10 * count, 11 * count)) for count in (3, 1, 5, 2)]
     tasks = [await bench.submit(*item) for item in items]
@@ -38,7 +38,7 @@ async def test_each_submitter_gets_its_own_rows(bench_of):
 
 
 async def test_a_batch_never_exceeds_its_rows_and_keeps_the_order(bench_of):
-    bench = await bench_of(max_rows=4)
+    bench = await bench_of(max_batch_rows=4)
     await bench.submit(0)
     for item in ((1, 1, 1), (2, 2), (3,)):
         await bench.submit(*item)
@@ -50,18 +50,18 @@ async def test_a_batch_never_exceeds_its_rows_and_keeps_the_order(bench_of):
 
 
 async def test_different_shapes_never_share_a_batch(bench_of):
-    bench = await bench_of(max_rows=8)
+    bench = await bench_of(max_batch_rows=8)
     await bench.submit(0)
     tasks = [await bench.submit(value, width=1 + value % 2) for value in (1, 2, 3, 4)]
     await bench.open()
     await bench.open()
     assert bench.model.batches == [[0], [1, 3], [2, 4]]
     await bench.open()
-    assert [task.result()["y"].shape for task in tasks] == [(1, 2), (1, 1), (1, 2), (1, 1)]
+    assert [task.result().answer["y"].shape for task in tasks] == [(1, 2), (1, 1), (1, 2), (1, 1)]
 
 
 async def test_an_idle_model_waits_for_the_delay(bench_of):
-    bench = await bench_of(max_rows=4, max_delay_ms=10)
+    bench = await bench_of(max_batch_rows=4, max_delay_ms=10)
     await bench.submit(1)
     await bench.advance(0.004)
     await bench.submit(2)
@@ -75,7 +75,7 @@ async def test_an_idle_model_waits_for_the_delay(bench_of):
 
 
 async def test_a_full_batch_does_not_wait(bench_of):
-    bench = await bench_of(max_rows=3, max_delay_ms=10)
+    bench = await bench_of(max_batch_rows=3, max_delay_ms=10)
     await bench.submit(1)
     await bench.submit(2, 3)
     assert bench.model.batches == [[1, 2, 3]]
@@ -83,7 +83,7 @@ async def test_a_full_batch_does_not_wait(bench_of):
 
 
 async def test_a_full_queue_sheds(bench_of):
-    bench = await bench_of(max_rows=1, max_queue=2)
+    bench = await bench_of(max_batch_rows=1, max_queue=2)
     tasks = [await bench.submit(value) for value in (1, 2, 3, 4)]
     with pytest.raises(QueueFull, match="2 requests wait already"):
         tasks[3].result()
@@ -92,17 +92,20 @@ async def test_a_full_queue_sheds(bench_of):
     assert [rows(task) for task in tasks[:3]] == [[-1], [-2], [-3]]
 
 
+MIB = 1024 * 1024
+
+
 async def test_a_queue_that_holds_too_much_sheds(bench_of):
-    bench = await bench_of(max_rows=2, max_queue_bytes=100)
-    running, large = await bench.submit(1), await bench.submit(2, width=50)
-    with pytest.raises(QueueFull, match="1 requests wait already, 200 bytes"):
+    bench = await bench_of(max_batch_rows=2, max_queue_mib=1)
+    running, large = await bench.submit(1), await bench.submit(2, width=MIB // 2)
+    with pytest.raises(QueueFull, match="1 requests wait already, 2,097,152 bytes"):
         (await bench.submit(3)).result()
     await bench.cancel(large)
     assert bench.batcher.waiting_bytes == 0
-    wide, narrow = await bench.submit(4, width=20), await bench.submit(5)
-    assert bench.batcher.waiting_bytes == 84
+    wide, narrow = await bench.submit(4, width=MIB // 8), await bench.submit(5)
+    assert bench.batcher.waiting_bytes == MIB // 2 + 4
     with pytest.raises(QueueFull, match="2 requests wait already"):
-        (await bench.submit(6, width=5)).result()
+        (await bench.submit(6, width=MIB // 8)).result()
     await bench.open()
     assert bench.batcher.waiting_bytes == 4  # of the narrow one, which the wide one's batch passed over
     await bench.open()
@@ -112,21 +115,21 @@ async def test_a_queue_that_holds_too_much_sheds(bench_of):
 
 
 async def test_what_submitters_hold_counts(bench_of):
-    bench = await bench_of(max_queue_bytes=100)
+    bench = await bench_of(max_queue_mib=1)
     feed = {"x": np.zeros((1, 1), np.float32)}
     async with asyncio.TaskGroup() as group:
-        for held in (0, 90, 2):
+        for held in (0, MIB - 10, 2):
             group.create_task(bench.batcher.submit(feed, held_bytes=held))
             await asyncio.sleep(0)
             await asyncio.sleep(0)
-        with pytest.raises(QueueFull, match="100 bytes"):
+        with pytest.raises(QueueFull, match="1,048,576 bytes"):
             await bench.batcher.submit(feed, held_bytes=1)
         await bench.open()
         await bench.open()
 
 
 async def test_cancelling_in_the_queue_frees_the_place_at_once(bench_of):
-    bench = await bench_of(max_rows=4, max_queue=2)
+    bench = await bench_of(max_batch_rows=4, max_queue=2)
     await bench.submit(1)
     second, third = await bench.submit(2), await bench.submit(3)
     await bench.cancel(second)
@@ -139,7 +142,7 @@ async def test_cancelling_in_the_queue_frees_the_place_at_once(bench_of):
 
 
 async def test_cancelling_during_a_run_leaves_the_neighbours_alone(bench_of):
-    bench = await bench_of(max_rows=4)
+    bench = await bench_of(max_batch_rows=4)
     await bench.submit(1)
     tasks = [await bench.submit(value) for value in (2, 3, 4)]
     await bench.open()
@@ -150,7 +153,7 @@ async def test_cancelling_during_a_run_leaves_the_neighbours_alone(bench_of):
 
 
 async def test_cancelling_while_it_waits_for_others(bench_of):
-    bench = await bench_of(max_rows=4, max_delay_ms=10)
+    bench = await bench_of(max_batch_rows=4, max_delay_ms=10)
     await bench.cancel(await bench.submit(1))
     second = await bench.submit(2)
     await bench.advance(0.01)
@@ -168,7 +171,7 @@ async def test_a_passed_deadline_is_refused_at_admission(bench_of):
 
 
 async def test_a_deadline_that_passes_in_the_queue_never_runs(bench_of):
-    bench = await bench_of(max_rows=4)
+    bench = await bench_of(max_batch_rows=4)
     await bench.submit(1)
     late, fine = await bench.submit(2, deadline=1.0), await bench.submit(3, deadline=1.5)
     await bench.advance(1.0)
@@ -181,7 +184,7 @@ async def test_a_deadline_that_passes_in_the_queue_never_runs(bench_of):
 
 
 async def test_an_item_that_fails_fails_alone(bench_of):
-    bench = await bench_of(max_rows=4)
+    bench = await bench_of(max_batch_rows=4)
     await bench.submit(0)
     tasks = [await bench.submit(value) for value in (1, -2, 3)]
     for _ in range(5):
@@ -196,7 +199,7 @@ async def test_an_item_that_fails_fails_alone(bench_of):
 
 
 async def test_leaving_cancels_whoever_waits(bench_of):
-    bench = await bench_of(max_rows=1)
+    bench = await bench_of(max_batch_rows=1)
     tasks = [await bench.submit(value) for value in (1, 2)]
     await bench.batcher.__aexit__(None, None, None)
     await asyncio.wait(tasks)
@@ -204,7 +207,7 @@ async def test_leaving_cancels_whoever_waits(bench_of):
 
 
 async def test_a_thousand_random_items_are_all_answered_rightly(bench_of):
-    bench = await bench_of(max_rows=32, max_queue=1000)
+    bench = await bench_of(max_batch_rows=32, max_queue=1000)
     counts = np.random.default_rng(1).integers(1, 9, 1000)
     starts = np.cumsum(counts)
     tasks = [
@@ -224,8 +227,30 @@ async def test_a_thousand_random_items_are_all_answered_rightly(bench_of):
 
 
 @pytest.mark.parametrize(
-    "limits", [{"max_rows": 0}, {"max_queue": 0}, {"max_queue_bytes": 0}, {"max_delay_ms": -1}]
+    ("settings", "complaint"),
+    [
+        ({"max_batch_rows": 0}, "max_batch_rows must be at least 1"),
+        ({"max_queue": 0}, "max_queue must be"),
+        ({"max_queue_mib": 0}, "max_queue_mib must be"),
+        ({"sessions": 0}, "sessions must be"),
+        ({"intra_op_threads": 0}, "intra_op_threads must be"),
+        ({"max_delay_ms": -1}, "max_delay_ms must be"),
+        ({"max_delay_ms": float("nan")}, "max_delay_ms must be"),
+        ({"default_timeout_ms": float("inf")}, "default_timeout_ms must be"),
+        ({"padding_buckets": (4, 2)}, "padding_buckets must ascend"),
+        ({"padding_buckets": (2, 2)}, "padding_buckets must ascend"),
+        ({"padding_buckets": (0, 2)}, "padding_buckets must ascend"),
+        ({"padding_buckets": (8,), "max_batch_rows": 7}, "at most max_batch_rows"),
+        ({"priority_levels": 33}, "priority_levels must be"),
+        ({"priority_levels": 2}, "default_priority must be 1 to priority_levels"),
+        ({"priority_levels": 2, "default_priority": 3}, "default_priority must be"),
+        ({"default_priority": 1}, "default_priority must be"),
+    ],
 )
-def test_impossible_limits_are_refused(limits):
-    with pytest.raises(ValueError, match="at least"):
-        BatchLimits(**limits)
+def test_impossible_settings_are_refused(settings, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        ModelSettings(**settings)
+
+
+def test_the_default_settings_and_all_buckets_up_to_the_rows_are_fine():
+    assert ModelSettings(max_batch_rows=8, padding_buckets=(1, 8)).padding_buckets == (1, 8)

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from serving.repository import load_repository
+from serving.repository.loading import load_repository
 
 
 def deeply_nested(manifest):

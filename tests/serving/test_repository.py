@@ -13,7 +13,7 @@ from export.sessions import SessionSettings
 from export.verdict import Comparison, Verdict
 from serving import session as session_module
 from serving.errors import ModelRefused, RepositoryError
-from serving.repository import load_repository, load_version
+from serving.repository.loading import load_repository, load_version
 
 
 def versions(sessions):

@@ -1,0 +1,3 @@
+"""stub"""
+def classify(array, top, labels):
+    raise NotImplementedError
