@@ -41,7 +41,10 @@ def _security(
     tls_ca: Annotated[
         Path | None, typer.Option(help="Who must have signed the server's certificate, PEM.")
     ] = None,
-    tls_cert: Annotated[Path | None, typer.Option(help="The certificate to show the server, PEM.")] = None,
+    tls_certificate: Annotated[
+        Path | None,
+        typer.Option("--tls-certificate", "--tls-cert", help="The certificate to show the server, PEM."),
+    ] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Its private key, PEM.")] = None,
     token_file: Annotated[
         Path | None, typer.Option(help=f"A file with the token to send; by default ${TOKEN_VARIABLE}.")
@@ -52,9 +55,9 @@ def _security(
 ) -> "Security":
     from clients.connection import Security, Tls
 
-    wanted = tls or tls_ca or tls_cert or tls_key
+    wanted = tls or tls_ca or tls_certificate or tls_key
     return Security(
-        tls=Tls(ca=tls_ca, certificate=tls_cert, key=tls_key) if wanted else None,
+        tls=Tls(ca=tls_ca, certificate=tls_certificate, key=tls_key) if wanted else None,
         token=_token(token_file),
         allow_insecure_token=allow_insecure_token,
     )

@@ -50,7 +50,11 @@ def test_the_batcher_knows_neither_grpc_nor_onnxruntime():
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], *([command, "--help"] for command in ("serve", "predict", "inspect", "parity", "doctor"))],
+    [
+        ["--help"],
+        ["models", "list", "--help"],
+        *([command, "--help"] for command in ("serve", "predict", "inspect", "parity", "doctor")),
+    ],
 )
 def test_help_is_light(arguments):
     code = "import keraport\ntry:\n    keraport.main()\nexcept SystemExit:\n    pass"
