@@ -1,3 +1,5 @@
 """stub"""
+
+
 def classify(array, top, labels):
     raise NotImplementedError

@@ -51,6 +51,8 @@ class ModelRefused(ServingError):
 
 class WorkerLost(ServingError):
     """No worker process is left to do what is asked."""
+
+
 class ConfigError(ServingError):
     """A configuration file cannot be used."""
 

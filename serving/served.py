@@ -27,9 +27,7 @@ class ServedModel:
         batcher: before the session.
     """
 
-    def __init__(
-        self, sessions: Sequence[Session], settings: ModelSettings, statistics: Statistics
-    ) -> None:
+    def __init__(self, sessions: Sequence[Session], settings: ModelSettings, statistics: Statistics) -> None:
         self.session = session = sessions[0]
         self.settings = settings
         self._counts = statistics.of(session.name, session.version)
@@ -116,7 +114,10 @@ class ServedModel:
 
     def _answer(self, answer: Answer, outputs: Mapping[str, int]) -> Answer:
         labels = self.session.manifest.labels
-        return {name: classify(answer[name], top, labels) if top else answer[name] for name, top in outputs.items()}
+        return {
+            name: classify(answer[name], top, labels) if top else answer[name]
+            for name, top in outputs.items()
+        }
 
 
 def _reason(error: BaseException) -> Reason:

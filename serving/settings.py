@@ -127,9 +127,9 @@ class ModelSettings:
             raise ValueError(
                 f"padding_buckets must be 1 to max_batch_rows, {self.max_batch_rows}, not {buckets}"
             )
-        if self.default_priority > self.priority_levels:
+        if not min(1, self.priority_levels) <= self.default_priority <= self.priority_levels:
             raise ValueError(
-                f"default_priority must be one of priority_levels, {self.priority_levels}, or 0, "
+                "default_priority must be 1 to priority_levels, or 0 where there are none, "
                 f"not {self.default_priority}"
             )
 

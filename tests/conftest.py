@@ -127,9 +127,10 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServ
     def start(repository: Path, *arguments: object, wait_s: float = 60) -> RunningServer:
         log = tmp_path_factory.mktemp("server") / "stderr"
         with log.open("wb") as stderr:
-            command = [sys.executable, "-m", "keraport", "serve", "--port", "0", "--repository", repository]
+            command = [sys.executable, "-m", "keraport", "serve", "--repository", repository]
+            ports = [f"--{kind}port={0 if kind == '' else 'off'}" for kind in ("", "http-", "metrics-")]
             process = subprocess.Popen(
-                [*command, *map(str, arguments)],
+                [*command, *ports, "--workers=1", *map(str, arguments)],
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
                 stderr=stderr,
             )

@@ -96,7 +96,9 @@ class Rollout:
         }
         for (model, version), refusal in self._refused.items():
             known = entries.get((model, version))
-            reason = refusal.reason if known is None else f"the files changed, and are refused: {refusal.reason}"
+            reason = (
+                refusal.reason if known is None else f"the files changed, and are refused: {refusal.reason}"
+            )
             entries[model, version] = IndexEntry(
                 name=model,
                 version=str(version),
@@ -104,9 +106,7 @@ class Rollout:
                 reason=reason,
             )
         for model, complaint in self._complaints.items():
-            entries[model, 0] = IndexEntry(
-                name=model, version="", state=State.UNAVAILABLE, reason=complaint
-            )
+            entries[model, 0] = IndexEntry(name=model, version="", state=State.UNAVAILABLE, reason=complaint)
         for model in self._unloaded:
             entries[model, 0] = IndexEntry(name=model, version="", state=State.UNAVAILABLE, reason="unloaded")
         return tuple(entries[key] for key in sorted(entries))
@@ -165,7 +165,9 @@ class Rollout:
                 del self._refused[key]
             await self._refresh_model(model)
             await self._publish()
-            reasons = [f"version {key[1]}: {self._refused[key].reason}" for key in self._refused if key[0] == model]
+            reasons = [
+                f"version {key[1]}: {self._refused[key].reason}" for key in self._refused if key[0] == model
+            ]
             if model in self._complaints:
                 reasons.append(self._complaints[model])
             if reasons:
@@ -204,8 +206,12 @@ class Rollout:
             self._complain(name, folder.complaint)
         else:
             self._complaints.pop(name, None)
-        for key in [key for key in self._refused if key[0] == name and key[1] not in folder.versions]:
-            del self._refused[key]
+        listed = settings.versions.versions
+        for key in [key for key in self._refused if key[0] == name]:
+            if key[1] not in (*folder.versions, *listed):
+                del self._refused[key]
+        for version in {*listed} - {*folder.versions}:
+            self._refuse((name, version), settings, (), "it is to be served, but is not published")
         chosen = await self._choose(folder, settings)
         if chosen or not folder.versions:
             self._live[name] = chosen
@@ -250,11 +256,16 @@ class Rollout:
         try:
             await self._prepare(loading)
         except ModelRefused as error:
-            log.warning("%s version %s is not served: %s", folder.name, version, error)
-            self._refused[key] = _Refusal(settings=settings, stamp=now, reason=str(error))
+            self._refuse(key, settings, now, str(error))
             return before
         self._refused.pop(key, None)
         return loading
+
+    def _refuse(self, key: tuple[str, int], settings: ModelSettings, seen: Stamp, reason: str) -> None:
+        refusal = _Refusal(settings=settings, stamp=seen, reason=reason)
+        if self._refused.get(key) != refusal:
+            log.warning("%s version %s is not served: %s", *key, reason)
+            self._refused[key] = refusal
 
     def _complain(self, name: str, complaint: str) -> None:
         if self._complaints.get(name) != complaint:

@@ -122,7 +122,9 @@ class InferenceService:
         inference = read_inference(content, context.time_remaining())
         return infer_message(await self._engine.infer(inference)).SerializeToString()
 
-    async def model_stream_infer(self, contents: AsyncIterator[bytes], context: Context) -> AsyncIterator[bytes]:
+    async def model_stream_infer(
+        self, contents: AsyncIterator[bytes], context: Context
+    ) -> AsyncIterator[bytes]:
         """Run a model for each request of a stream; the answers come in the requests' order."""
         async with contextlib.aclosing(stream_answers(self._engine, contents, context)) as answers:
             async for answer in answers:
@@ -130,4 +132,6 @@ class InferenceService:
 
     def _require_control(self) -> None:
         if not self._repository_control:
-            raise Forbidden("models are not loaded or unloaded by clients here: serve with --repository-control")
+            raise Forbidden(
+                "models are not loaded or unloaded by clients here: serve with --repository-control"
+            )

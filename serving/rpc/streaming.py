@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from serving.engine import Engine
 from serving.proto import inference_pb2 as pb
 from serving.rpc.answers import infer_message
-from serving.rpc.requests import read, read_inference
+from serving.rpc.requests import read_inference
 from serving.rpc.status import Context, status_of
 
 # Requests of one stream that are under way at the same time; it is not read further meanwhile.

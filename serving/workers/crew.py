@@ -184,7 +184,9 @@ class Crew:
         try:
             await self._bring_up(replacement.channel.ask)
         except (ChannelClosed, ServingError) as error:
-            log.warning("worker %d did not start%s", replacement.process.pid, f": {error}" if str(error) else "")
+            log.warning(
+                "worker %d did not start%s", replacement.process.pid, f": {error}" if str(error) else ""
+            )
             with contextlib.suppress(ProcessLookupError):
                 replacement.process.kill()
         else:

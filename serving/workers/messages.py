@@ -118,9 +118,7 @@ class Failed(Message):
     """The other side met an error of its own; its log has the details."""
 
 
-AnyMessage = (
-    Prepare | Swap | Start | Open | Collect | Load | Unload | Drain | Counted | Done | Failed
-)
+AnyMessage = Prepare | Swap | Start | Open | Collect | Load | Unload | Drain | Counted | Done | Failed
 
 
 class Frame(msgspec.Struct, array_like=True, frozen=True):

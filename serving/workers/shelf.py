@@ -1,6 +1,7 @@
 """The versions that a worker holds: prepared ones, and those that it serves."""
 
 import asyncio
+from collections.abc import Iterable
 
 from serving.engine import Engine
 from serving.repository.loading import load_version
@@ -42,11 +43,18 @@ class Shelf:
                 sessions, settings = self._prepared[live.generation]
                 known = await ServedModel(sessions, settings, self._statistics).open()
             served[live.generation] = known
-                self._statistics.serve(known.session.name, known.session.version, known.waiting)
         self._prepared.clear()
-        live = {(each.session.name, each.session.version) for each in served.values()}
-        for before in self._served.values():
-            if (key := (before.session.name, before.session.version)) not in live:
-                self._statistics.retire(*key)
+        self._count(served.values())
         self._served = served
         self._engine.swap(served.values(), order.index)
+
+    def _count(self, served: Iterable[ServedModel]) -> None:
+        keys = set()
+        for model in served:
+            key = (model.session.name, model.session.version)
+            self._statistics.serve(*key, model.waiting)
+            keys.add(key)
+        for before in self._served.values():
+            key = (before.session.name, before.session.version)
+            if key not in keys:
+                self._statistics.retire(*key)

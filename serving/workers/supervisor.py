@@ -11,7 +11,14 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 
-from serving.errors import AddressError, ModelNotFound, ModelRefused, RepositoryError, RequestError, WorkerLost
+from serving.errors import (
+    AddressError,
+    ModelNotFound,
+    ModelRefused,
+    RepositoryError,
+    RequestError,
+    WorkerLost,
+)
 from serving.index import IndexEntry
 from serving.repository.rollout import Loading, Rollout
 from serving.settings import ServerSettings
@@ -53,9 +60,13 @@ async def supervise(settings: ServerSettings) -> None:
     with contextlib.ExitStack() as stack:
         port = stack.enter_context(keep_port(settings.host, settings.port, "--port"))
         supervisor = Supervisor(settings, port)
-        begun = await _unless(stop, supervisor.begin())
+        begun = False
+        try:
+            begun = await _unless(stop, supervisor.begin())
+        finally:
+            if not begun:
+                await supervisor.abandon()
         if not begun:
-            await supervisor.abandon()
             return
         sys.stderr.write(f"{supervisor.ready_line}\n")
         sys.stderr.flush()

@@ -6,11 +6,11 @@ import signal
 import socket
 import sys
 
-from serving.workers.endpoints import Endpoints
 from serving.engine import Engine
 from serving.errors import AddressError, Draining, LoadRefused, ModelNotFound, ModelRefused
 from serving.statistics import ModelCounts, Statistics
 from serving.workers.channel import Channel, ChannelClosed, receive_first
+from serving.workers.endpoints import Endpoints
 from serving.workers.messages import (
     AnyMessage,
     Collect,
