@@ -93,8 +93,11 @@ class Batcher:
                 timer.cancel()
         if workers:
             await asyncio.wait(workers)
-        for item in self._line:
+        self._resting.clear()
+        for item in list(self._line):
             item.answer.cancel()
+            self._line.discard(item)
+        self._still.set()
 
     @property
     def waiting(self) -> int:
@@ -120,7 +123,7 @@ class Batcher:
         return self._clock.time() + min(known) if known else None
 
     async def drained(self) -> None:
-        """Wait until nothing waits and nothing runs."""
+        """Wait until nothing waits and nothing runs: what was accepted is answered."""
         while self._line or len(self._resting) < len(self._workers):
             self._still.clear()
             await self._still.wait()
@@ -222,11 +225,16 @@ class Batcher:
             if self._due_timer is not None:
                 self._due_timer.cancel()
                 self._due_timer = None
-            # From here to the run nothing is awaited, so what is cancelled or expired cannot slip in.
+            # Between here and the run nothing is awaited: whoever is taken is neither cancelled nor expired.
             batch = self._line.take(self._clock.time())
             self._stir()
-            if batch:
-                await self._execute(run, batch)
+            try:
+                if batch:
+                    await self._execute(run, batch)
+            except asyncio.CancelledError:
+                for item in batch:
+                    item.answer.cancel()
+                raise
             if self._line:
                 # A run on the event loop does not yield: let requests in that came meanwhile.
                 await asyncio.sleep(0)
@@ -234,20 +242,16 @@ class Batcher:
     async def _execute(self, run: Run, batch: Sequence[Item]) -> None:
         """Run a batch, hand out its rows; if it fails, each item runs alone, so that one spoils no other."""
         try:
-            try:
-                await self._answer(run, batch)
-            except Exception as error:  # noqa: BLE001  (whatever it is, it is its submitter's to see)
-                if len(batch) == 1:
-                    batch[0].fail(error)
-                    return
-                for item in batch:
-                    await asyncio.sleep(0)
-                    if not item.hopeless(self._clock.time()):
-                        await self._execute(run, [item])
-        except asyncio.CancelledError:
-            for item in batch:
-                item.answer.cancel()
-            raise
+            await self._answer(run, batch)
+            return
+        except Exception as error:  # noqa: BLE001  (whatever it is, it is its submitter's to see)
+            if len(batch) == 1:
+                batch[0].fail(error)
+                return
+        for item in batch:
+            await asyncio.sleep(0)
+            if not item.hopeless(self._clock.time()):
+                await self._execute(run, [item])
 
     async def _answer(self, run: Run, batch: Sequence[Item]) -> None:
         clock = self._clock
@@ -260,9 +264,8 @@ class Batcher:
         outputs = await run(feed)
         ended = clock.time()
         answers = split(outputs, counts, padded)
-        done = BatchRun(
-            rows=rows, input_s=begun - formed, infer_s=ended - begun, output_s=clock.time() - ended
-        )
+        output_s = clock.time() - ended
+        done = BatchRun(rows=rows, input_s=begun - formed, infer_s=ended - begun, output_s=output_s)
         self._observe(done)
         for item, answer in zip(batch, answers, strict=True):
             if not item.answer.done():  # cancelled while it ran

@@ -6,6 +6,8 @@ ServingError
 ├── WorkerLost       no worker process is left to do what is asked
 ├── ConfigError      a configuration file cannot be used
 ├── AddressError     the server cannot listen where it should
+├── SecurityError    a certificate, key or token file cannot be used
+├── ObservationError  requests cannot be logged or traced as told
 └── RequestError     one request cannot be answered
     ├── ModelNotFound  no such model or version is loaded
     ├── LoadRefused    a model that was to be loaded must not or cannot be served
@@ -59,6 +61,14 @@ class ConfigError(ServingError):
 
 class AddressError(ServingError):
     """The server cannot listen where it should."""
+
+
+class SecurityError(ServingError):
+    """A certificate, key or token file cannot be used."""
+
+
+class ObservationError(ServingError):
+    """Requests cannot be logged or traced as told."""
 
 
 class RequestError(ServingError):

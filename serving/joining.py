@@ -16,7 +16,10 @@ def padded_rows(rows: int, buckets: Sequence[int]) -> int:
         rows: of a batch.
         buckets: in ascending order.
     """
-    return next((bucket for bucket in buckets if bucket >= rows), rows)
+    for bucket in buckets:
+        if bucket >= rows:
+            return bucket
+    return rows
 
 
 def join(feeds: Sequence[Feed], rows: int, padded: int) -> Feed:
@@ -48,8 +51,9 @@ def split(answer: Answer, counts: Sequence[int], padded: int) -> list[Answer]:
     Raises:
         ValueError: the model answered with another number of rows, so that no row can be trusted.
     """
-    if any(len(array) != padded for array in answer.values()):
-        raise ValueError(f"a batch of {padded} rows was answered with another number of rows")
+    for name, array in answer.items():
+        if len(array) != padded:
+            raise ValueError(f"a batch of {padded} rows was answered with {len(array)} rows of {name}")
     if counts[0] == padded:
         return [answer]
     parts: list[Answer] = []

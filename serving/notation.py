@@ -119,6 +119,17 @@ def parse_versions(value: object) -> VersionPolicy:
     return VersionPolicy(latest=latest)
 
 
+def shown(value: object) -> str:
+    """A value that a file holds, as a message quotes it."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case str():
+            return quoted(value)
+        case _:
+            return shortened(str(value))
+
+
 def plain(value: object) -> Any:  # noqa: ANN401  (what TOML and JSON both have, and None)
     """A setting's value as TOML and JSON write it."""
     match value:

@@ -67,6 +67,11 @@ class GatedModel:
         self._gates.pop(0).set_result(None)
         await settle()
 
+    async def open_all(self):
+        """Let whatever runs, and whatever follows from it, end."""
+        while self._gates:
+            await self.open()
+
 
 async def settle():
     for _ in range(10):
@@ -74,17 +79,20 @@ async def settle():
 
 
 class Bench:
-    """A batcher, its model and its clock."""
+    """A batcher, its model, its clock and what it told of its runs."""
 
-    def __init__(self, batcher, model, clock):
-        self.batcher, self.model, self.clock = batcher, model, clock
+    def __init__(self, batcher, model, clock, observed):
+        self.batcher, self.model, self.clock, self.observed = batcher, model, clock, observed
 
-    async def submit(self, *values, width=1, deadline=None):
+    async def submit(self, *values, width=1, dtype=np.float32, **options):
         """Submit one item, a row for each value, and let it arrive."""
-        feed = {"x": np.tile(np.array(values, np.float32)[:, None], (1, width))}
-        task = asyncio.create_task(self.batcher.submit(feed, deadline))
+        feed = {"x": np.tile(np.array(values, dtype)[:, None], (1, width))}
+        task = asyncio.create_task(self.batcher.submit(feed, **options))
         await settle()
         return task
+
+    async def settle(self):
+        await settle()
 
     async def cancel(self, task):
         task.cancel()
@@ -105,8 +113,9 @@ async def bench_of():
     async with contextlib.AsyncExitStack() as stack:
 
         async def make(**settings):
-            model, clock = GatedModel(), HandClock()
-            batcher = await stack.enter_async_context(Batcher([model.run], ModelSettings(**settings), clock))
-            return Bench(batcher, model, clock)
+            model, clock, observed = GatedModel(), HandClock(), []
+            checked = ModelSettings(**settings)
+            batcher = Batcher([model.run] * checked.sessions, checked, clock, observed.append)
+            return Bench(await stack.enter_async_context(batcher), model, clock, observed)
 
         yield make
