@@ -29,6 +29,7 @@ class ServedModel:
     def __init__(self, sessions: Sequence[Session], settings: ModelSettings, statistics: Statistics) -> None:
         self.session = session = sessions[0]
         self.settings = settings
+        self._statistics = statistics
         self._counts = statistics.of(session.name, session.version)
         self.batcher = Batcher([each.run for each in sessions], settings, observe=self._counts.add_run)
         self._output_names = tuple(tensor.name for tensor in session.manifest.outputs)
@@ -39,10 +40,12 @@ class ServedModel:
     async def open(self) -> Self:
         """Begin to work."""
         await self.batcher.__aenter__()
+        self._statistics.serve(self.session.name, self.session.version, self.waiting)
         return self
 
     async def close(self) -> None:
         """End; what waits is cancelled."""
+        self._statistics.retire(self.session.name, self.session.version, self.waiting)
         await self.batcher.__aexit__(None, None, None)
 
     def waiting(self) -> int:

@@ -2,7 +2,7 @@
 
 import contextlib
 import importlib.metadata
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from typing import Any
 
 from serving.engine import Engine
@@ -124,7 +124,7 @@ class InferenceService:
 
     async def model_stream_infer(
         self, contents: AsyncIterator[bytes], context: Context
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes]:
         """Run a model for each request of a stream; the answers come in the requests' order."""
         async with contextlib.aclosing(stream_answers(self._engine, contents, context)) as answers:
             async for answer in answers:

@@ -1,7 +1,7 @@
 """Many inferences over one stream."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from serving.engine import Engine
 from serving.proto import inference_pb2 as pb
@@ -15,7 +15,7 @@ MAX_UNDER_WAY = 64
 
 async def stream_answers(
     engine: Engine, contents: AsyncIterator[bytes], context: Context
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes]:
     """Answer the requests of a stream, in their order; one that fails is answered by its error's text.
 
     Several are under way at the same time, so that one stream can fill a batch.

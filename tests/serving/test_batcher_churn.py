@@ -12,7 +12,7 @@ ITEMS = 2000
 
 
 def random_items(generator):
-    """Items of unique rows in permuted order, of two shapes and dtypes; the model refuses one in a hundred."""
+    """Items of unique rows in permuted order, of two shapes and dtypes; one in a hundred is refused."""
     counts = generator.integers(1, 9, ITEMS)
     starts = np.cumsum(counts)
     for index in generator.permutation(ITEMS):
