@@ -29,8 +29,10 @@ def client_error(error: grpc.RpcError, url: str) -> ClientError:
     kind = ERRORS.get(code, ServerFault)
     if kind is errors.ServerUnavailable:
         if "handshake" in details.lower():
-            return kind(f"the server at {url} and this client do not trust each other ({details}): check the "
-                        "certificates")  # fmt: skip
+            return kind(
+                f"the server at {url} and this client do not agree on TLS ({details}): check certificates, "
+                "and that the server uses TLS"
+            )
         return kind(
             f"the server at {url} is unavailable ({details}): start one with `keraport serve`, "
             "or check the address"
