@@ -5,6 +5,7 @@ ServingError
 ├── ModelRefused     one published version must not or cannot be served
 ├── WorkerLost       no worker process is left to do what is asked
 ├── ConfigError      a configuration file cannot be used
+├── StartError       a worker process cannot do what it is to begin with
 ├── AddressError     the server cannot listen where it should
 ├── SecurityError    a certificate, key or token file cannot be used
 ├── ObservationError  requests cannot be logged or traced as told
@@ -57,6 +58,10 @@ class WorkerLost(ServingError):
 
 class ConfigError(ServingError):
     """A configuration file cannot be used."""
+
+
+class StartError(ServingError):
+    """A worker process cannot do what it is to begin with."""
 
 
 class AddressError(ServingError):

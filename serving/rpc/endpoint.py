@@ -6,9 +6,12 @@ from grpc_health.v1 import health, health_pb2
 
 from serving.engine import Engine
 from serving.errors import AddressError
+from serving.operations.watching import Watcher
 from serving.proto.methods import MAX_MESSAGE_BYTES, SERVICE
 from serving.rpc.handlers import generic_handlers
+from serving.rpc.reception import Reception
 from serving.rpc.service import InferenceService
+from serving.settings import ServerSettings
 
 CHANNEL_OPTIONS = (
     # Every worker listens on the port, which the supervisor keeps from others.
@@ -24,8 +27,10 @@ FLUSH_SECONDS = 1.0
 class GrpcEndpoint:
     """A grpc.aio server of an engine."""
 
-    def __init__(self, engine: Engine, *, repository_control: bool) -> None:
-        self._service = InferenceService(engine, repository_control=repository_control)
+    def __init__(self, engine: Engine, watcher: Watcher, settings: ServerSettings) -> None:
+        self._service = InferenceService(
+            engine, Reception(watcher), repository_control=settings.repository_control
+        )
         self._health = health.aio.HealthServicer()
 
     async def open(self, address: str) -> None:

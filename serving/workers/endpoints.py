@@ -1,10 +1,17 @@
 """Where a worker listens: all ports open together, and are drained together."""
 
 import asyncio
+import contextlib
+import importlib.metadata
 import logging
 
 from serving.engine import Engine
+from serving.operations.access_log import AccessLog
+from serving.operations.tracing import Tracing
+from serving.operations.watching import Watcher
 from serving.rpc.endpoint import GrpcEndpoint
+from serving.rpc.status import code_name
+from serving.settings import LogSettings
 from serving.workers.messages import Start
 
 log = logging.getLogger(__name__)
@@ -13,6 +20,9 @@ log = logging.getLogger(__name__)
 # service, where gRPC would answer a request that meets its shutdown with CANCELLED.
 SETTLE_SECONDS = 0.1
 
+# For spans on their way out.
+TRACES_SECONDS = 2.0
+
 
 class Endpoints:
     """A worker's ports."""
@@ -20,27 +30,40 @@ class Endpoints:
     def __init__(self, start: Start, engine: Engine) -> None:
         self._start = start
         self._engine = engine
-        self._grpc = GrpcEndpoint(engine, repository_control=start.settings.repository_control)
-        self._opened = False
+        self._opened = contextlib.AsyncExitStack()
+        self._grpc: GrpcEndpoint | None = None
 
     async def open(self) -> None:
         """Take requests.
 
         Raises:
-            AddressError: it cannot listen.
+            ServingError: it cannot listen, or not log or trace requests as it is told.
         """
+        settings = self._start.settings
+        watcher = _watcher(settings.log, self._opened)
+        self._grpc = GrpcEndpoint(self._engine, watcher, settings)
         await self._grpc.open(f"{self._start.address}:{self._start.port}")
-        self._opened = True
+        self._opened.push_async_callback(self._grpc.close)
 
     async def drain(self, grace_s: float) -> None:
         """Refuse what is new, answer what was accepted within so many seconds, stop to listen."""
         self._engine.draining = True
-        if not self._opened:
-            return
-        await self._grpc.refuse()
+        if self._grpc is not None:
+            await self._grpc.refuse()
         try:
             await asyncio.wait_for(self._engine.drained(), grace_s)
             await asyncio.sleep(SETTLE_SECONDS)
         except TimeoutError:
             log.warning("requests were cut off after %g s of grace", grace_s)
-        await self._grpc.close()
+        await self._opened.aclose()
+
+
+def _watcher(settings: LogSettings, opened: contextlib.AsyncExitStack) -> Watcher:
+    access_log = tracing = None
+    if settings.access_log is not None:
+        access_log = AccessLog(settings.access_log, settings.access_sample)
+        opened.callback(access_log.close)
+    if settings.traces is not None:
+        tracing = Tracing(settings.traces, importlib.metadata.version("keraport"))
+        opened.callback(tracing.stop, TRACES_SECONDS)
+    return Watcher(code_name, access_log, tracing)

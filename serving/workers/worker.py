@@ -7,7 +7,7 @@ import socket
 import sys
 
 from serving.engine import Engine
-from serving.errors import AddressError, Draining, LoadRefused, ModelNotFound, ModelRefused
+from serving.errors import Draining, LoadRefused, ModelNotFound, ModelRefused, ServingError
 from serving.statistics import ModelCounts, Statistics
 from serving.workers.channel import Channel, ChannelClosed, receive_first
 from serving.workers.endpoints import Endpoints
@@ -81,7 +81,7 @@ class Worker:
             case Open():
                 try:
                     await self._endpoints.open()
-                except AddressError as error:
+                except ServingError as error:
                     return Done(refused=str(error))
             case Collect():
                 return Counted(counts=self._statistics.snapshot())
