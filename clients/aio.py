@@ -168,5 +168,6 @@ async def _outgoing(
         else:
             for request in requests:
                 yield exchange.send(request)
+        exchange.complete = True
     except Exception as error:  # noqa: BLE001  (gRPC's task would only log it; the caller must have it)
         exchange.fault = error

@@ -192,5 +192,6 @@ def _outgoing(requests: Iterable[InferRequest], exchange: Exchange) -> Iterator[
     try:
         for request in requests:
             yield exchange.send(request)
+        exchange.complete = True
     except Exception as error:  # noqa: BLE001  (gRPC's thread would only log it; the caller must have it)
         exchange.fault = error

@@ -14,10 +14,12 @@ class Exchange:
     """One stream.
 
     Attributes:
-        fault: what the caller's own requests raised; None if they did not.
+        complete: whether all of the caller's requests were taken.
+        fault: what they raised; None if they did not.
     """
 
     def __init__(self, url: str) -> None:
+        self.complete = False
         self.fault: Exception | None = None
         self._url = url
         self._sent = 0
@@ -54,8 +56,8 @@ class Exchange:
         """
         if self.fault is not None:
             raise self.fault
-        if self._answered < self._sent:
+        if not self.complete or self._answered < self._sent:
             raise ServerFault(
-                f"the server at {self._url} ended the stream after {self._answered} answers to {self._sent} "
-                "requests: send the others again"
+                f"the server at {self._url} ended the stream after {self._answered} answers, before every "
+                "request had one: send the others again"
             )

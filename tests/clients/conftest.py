@@ -47,6 +47,16 @@ class ForeignServer:
     def __init__(self):
         self.answers = {}
         self.asked = []
+        self.start("127.0.0.1:0")
+
+    def start(self, address):
+        self._server = grpc.server(ThreadPoolExecutor(4))
+        self._server.add_generic_rpc_handlers((self,))
+        self.url = f"127.0.0.1:{self._server.add_insecure_port(address)}"
+        self._server.start()
+
+    def stop(self):
+        self._server.stop(0).wait()
 
     def service(self, details):
         name = details.method.rpartition("/")[2]
@@ -71,9 +81,6 @@ class ForeignServer:
 @pytest.fixture
 def foreign():
     """A running foreign server; its address is `url`."""
-    server, foreign = grpc.server(ThreadPoolExecutor(4)), ForeignServer()
-    server.add_generic_rpc_handlers((foreign,))
-    foreign.url = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
-    server.start()
+    foreign = ForeignServer()
     yield foreign
-    server.stop(0).wait()
+    foreign.stop()
