@@ -113,8 +113,11 @@ class RunningServer:
 
     process: subprocess.Popen[bytes]
     url: str
+    metrics_url: str
     log: Path
 
+
+READY = r"^ready: .*metrics on (?P<metrics>\S+), gRPC on (?P<grpc>\S+)"
 
 StartServer = Callable[..., RunningServer]
 
@@ -128,7 +131,7 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServ
         log = tmp_path_factory.mktemp("server") / "stderr"
         with log.open("wb") as stderr:
             command = [sys.executable, "-m", "keraport", "serve", "--repository", repository]
-            ports = [f"--{kind}port={0 if kind == '' else 'off'}" for kind in ("", "http-", "metrics-")]
+            ports = ["--port=0", "--http-port=off", "--metrics-port=0"]
             process = subprocess.Popen(
                 [*command, *ports, "--workers=1", *map(str, arguments)],
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -136,11 +139,13 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServ
             )
         processes.append(process)
         deadline = time.monotonic() + wait_s
-        while not (ready := re.search(r"^ready.*gRPC on (\S+)", log.read_text(), re.MULTILINE)):
+        while not (ready := re.search(READY, log.read_text(), re.MULTILINE)):
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.02)
-        return RunningServer(process=process, url=ready[1], log=log)
+        return RunningServer(
+            process=process, url=ready["grpc"], metrics_url=f"http://{ready['metrics']}/metrics", log=log
+        )
 
     yield start
     for process in processes:

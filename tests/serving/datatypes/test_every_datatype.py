@@ -50,7 +50,7 @@ def typed_request(array, datatype):
 async def answer(session, request):
     """What a client reads of the answer to a request."""
     feed = decode(request.inputs, request.raw_input_contents)
-    check_feed(feed, session.manifest.inputs)
+    check_feed(feed, session.manifest.inputs, max_rows=4)
     response = pb.ModelInferResponse()
     encode(await session.run(feed), response.outputs, response.raw_output_contents)
     return decode(response.outputs, response.raw_output_contents)
@@ -115,7 +115,7 @@ async def test_rows_of_a_batch_come_back_to_their_own(tmp_path, publish_cast, da
         answers = await asyncio.gather(
             *(batcher.submit({"x0": np.array(rows, DATATYPES[datatype])}) for rows in sent)
         )
-    assert [each["y0"].tolist() for each in answers] == sent
+    assert [each.answer["y0"].tolist() for each in answers] == sent
 
 
 async def test_an_answer_lives_on_without_its_session(tmp_path, publish_cast):
@@ -168,4 +168,4 @@ def test_what_the_protocol_has_no_datatype_for_is_refused(tmp_path, publish_onnx
 def test_a_model_takes_text_alone(elements, message):
     feed = {"x0": np.array([elements], np.object_)}
     with pytest.raises(InvalidTensor, match=message):
-        check_feed(feed, [TensorInfo(name="x0", datatype="BYTES", shape=(-1, -1), meaning="")])
+        check_feed(feed, [TensorInfo(name="x0", datatype="BYTES", shape=(-1, -1), meaning="")], max_rows=4)
