@@ -105,7 +105,7 @@ async def steer(talk: Conversation) -> dict[str, object]:
     return {
         "gone": gone,
         "back": await talk.ask("is_model_ready", "letters"),
-        "none": await refusal_of(lambda: talk.ask("load_model", "../digits")),
+        "none": await refusal_of(lambda: talk.ask("load_model", "nobody")),
     }
 
 
