@@ -10,8 +10,9 @@ from starlette.responses import Response
 
 from serving.errors import Draining
 from serving.rest.answers import error_response
-from serving.rest.engine import Guard, Scope
 from serving.rest.errors import HeadersTooLarge
+from serving.security.scopes import Scope
+from serving.security.tokens import Tokens
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -46,12 +47,12 @@ class Endpoint:
     statuses: tuple[int, ...] = ()
 
 
-def answering(endpoint: Endpoint, guard: Guard | None, max_header_bytes: int) -> Handler:
+def answering(endpoint: Endpoint, tokens: Tokens | None, max_header_bytes: int) -> Handler:
     """Wrap an endpoint's handler so that whatever it raises becomes a status.
 
     Args:
         endpoint: it.
-        guard: decides who may; None to let all in.
+        tokens: say who may; None to let all in.
         max_header_bytes: of a request.
     """
 
@@ -60,8 +61,8 @@ def answering(endpoint: Endpoint, guard: Guard | None, max_header_bytes: int) ->
             # h11 counts headers only while they are incomplete.
             if sum(len(name) + len(value) for name, value in request.headers.raw) > max_header_bytes:
                 raise HeadersTooLarge(f"the headers are over {max_header_bytes} bytes: send fewer")
-            if guard is not None:
-                guard(request.headers, endpoint.scope)
+            if tokens is not None and endpoint.scope is not None:
+                tokens.check(_authorization(request), endpoint.scope)
             return await endpoint.handler(request)
         except ClientDisconnect:
             return Response(status_code=CLIENT_GONE)
@@ -71,3 +72,9 @@ def answering(endpoint: Endpoint, guard: Guard | None, max_header_bytes: int) ->
             return error_response(error)
 
     return answer
+
+
+def _authorization(request: Request) -> str | None:
+    """The header, if it came once; several would leave open which one counts."""
+    found = request.headers.getlist("authorization")
+    return found[0] if len(found) == 1 else None

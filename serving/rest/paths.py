@@ -14,6 +14,7 @@ from serving.rest.messages import (
     ServerMetadata,
 )
 from serving.rest.service import RestService
+from serving.security.scopes import Scope
 
 MODEL = "/v2/models/{model}"
 VERSION = "/versions/{version}"
@@ -27,7 +28,7 @@ def protocol(service: RestService) -> tuple[Endpoint, ...]:
                 method="POST",
                 path="/infer",
                 handler=service.infer,
-                scope="infer",
+                scope=Scope.INFER,
                 group="Inference",
                 summary="Run a model",
                 body=InferenceRequest,
@@ -69,7 +70,7 @@ def _health(service: RestService) -> tuple[Endpoint, ...]:
         ready,
         path="/ready",
         handler=service.model_ready,
-        scope="infer",
+        scope=Scope.INFER,
         summary="Whether a model takes inferences",
         statuses=(404, 503),
     )
@@ -88,7 +89,7 @@ def _metadata(service: RestService) -> tuple[Endpoint, ...]:
         server,
         path="/v2/models/stats",
         handler=service.statistics,
-        scope="infer",
+        scope=Scope.INFER,
         summary="What was counted of all models",
         answer="ModelStatisticsResponse",
     )
@@ -123,7 +124,7 @@ def _repository(service: RestService) -> tuple[Endpoint, ...]:
         method="POST",
         path="/v2/repository/index",
         handler=service.repository_index,
-        scope="infer",
+        scope=Scope.INFER,
         group="Repository",
         summary="The models of the repository and their state",
         body=IndexRequest,
@@ -134,7 +135,7 @@ def _repository(service: RestService) -> tuple[Endpoint, ...]:
         index,
         path="/v2/repository/models/{model}/load",
         handler=service.load,
-        scope="admin",
+        scope=Scope.ADMIN,
         summary="Load a model or load it again",
         body=ControlRequest,
         answer=dict,

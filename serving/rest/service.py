@@ -4,12 +4,14 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from serving.descriptions import Descriptions
+from serving.engine import Engine
 from serving.errors import Draining, InvalidRequest, quoted
+from serving.operations.watching import Watch, Watcher
 from serving.rest.answers import LENGTH_HEADER, json_response, outcome_response
 from serving.rest.body import BodyReader, compressed
 from serving.rest.describe import to_json
 from serving.rest.disconnect import WhileConnected
-from serving.rest.engine import Descriptions, Engine
 from serving.rest.json_codec import decode_json
 from serving.rest.messages import (
     ControlRequest,
@@ -41,25 +43,30 @@ _CONTROL_DECODER = msgspec.json.Decoder(ControlRequest)
 class RestService:
     """Answers the Open Inference Protocol for an engine."""
 
-    def __init__(
-        self, engine: Engine, descriptions: Descriptions, *, max_message_bytes: int, version: str
-    ) -> None:
+    def __init__(self, engine: Engine, watcher: Watcher, *, max_message_bytes: int, version: str) -> None:
         """Set what answers and how large its messages may be.
 
         Args:
             engine: runs the models.
-            descriptions: tell of them.
+            watcher: tells of requests.
             max_message_bytes: of one request or answer.
             version: of the server.
         """
         self._engine = engine
-        self._descriptions = descriptions
+        self._descriptions = Descriptions(engine)
+        self._watcher = watcher
         self._max_message_bytes = max_message_bytes
         self._version = version
         self._bodies = BodyReader(max_message_bytes)
 
     async def infer(self, request: Request) -> Response:
         """Run a model."""
+        with self._watcher.watch(
+            "http", "ModelInfer", peer=lambda: _peer(request), headers=request.headers.items
+        ) as watch:
+            return await self._infer(request, watch)
+
+    async def _infer(self, request: Request, watch: Watch) -> Response:
         if self._engine.draining:
             raise Draining("the server is stopping: ask another one")
         body, wire_bytes = await self._bodies.read(request)
@@ -68,8 +75,10 @@ class RestService:
             body, request.headers.get(LENGTH_HEADER), model=model, version=version, wire_bytes=wire_bytes
         )
         del body  # only the arrays wait
+        watch.asked(inference)
         async with WhileConnected(request):
             outcome = await self._engine.infer(inference)
+        watch.answered(outcome)
         response = outcome_response(outcome, form, max_bytes=self._max_message_bytes)
         return await compressed(response, request.headers.get("accept-encoding", ""))
 
@@ -112,8 +121,7 @@ class RestService:
         wanted = decode_json(body, _INDEX_DECODER, "the request") if body else IndexRequest()
         entries = [
             IndexedModel(name=entry.name, version=entry.version, state=entry.state, reason=entry.reason)
-            for entry in self._engine.index()
-            if entry.state == "READY" or not wanted.ready
+            for entry in self._descriptions.index(only_ready=wanted.ready).models
         ]
         return json_response(entries)
 
@@ -136,6 +144,11 @@ class RestService:
                 raise InvalidRequest(f"the parameter {quoted(name)} is not supported here: leave it out")
         model, _ = _model(request)
         return model
+
+
+def _peer(request: Request) -> str:
+    client = request.client
+    return "" if client is None else f"{client.host}:{client.port}"
 
 
 async def not_found(request: Request, _: Exception) -> Response:
