@@ -18,9 +18,7 @@ ServingError
     ├── InvalidTensor  a tensor is not what the protocol or the model expects
     ├── QueueFull      too many requests wait already
     ├── Expired        the request's deadline passed before its turn came
-    ├── Draining       the server is stopping
-    ├── Unauthenticated  no token came, or none that is known
-    └── Forbidden      the token is not for this
+    └── Draining       the server is stopping
 
 These classes know nothing of gRPC: `serving.service` holds the one table that turns them into status codes.
 Every message is one line that says what is wrong and what to do. What a client wrote is quoted in it by
@@ -116,11 +114,3 @@ class Expired(RequestError):
 
 class Draining(RequestError):
     """The server is stopping."""
-
-
-class Unauthenticated(RequestError):
-    """No token came, or none that is known."""
-
-
-class Forbidden(RequestError):
-    """The token is not for this."""
