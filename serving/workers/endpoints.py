@@ -2,16 +2,12 @@
 
 import asyncio
 import contextlib
-import importlib.metadata
 import logging
 
 from serving.engine import Engine
-from serving.operations.access_log import AccessLog
-from serving.operations.tracing import Tracing
-from serving.operations.watching import Watcher
+from serving.operations.observing import watcher_of
 from serving.rpc.endpoint import GrpcEndpoint
 from serving.rpc.status import code_name
-from serving.settings import LogSettings
 from serving.workers.messages import Start
 
 log = logging.getLogger(__name__)
@@ -40,7 +36,8 @@ class Endpoints:
             ServingError: it cannot listen, or not log or trace requests as it is told.
         """
         settings = self._start.settings
-        watcher = _watcher(settings.log, self._opened)
+        watcher = watcher_of(settings.log, code_name)
+        self._opened.callback(watcher.close, TRACES_SECONDS)
         self._grpc = GrpcEndpoint(self._engine, watcher, settings)
         await self._grpc.open(f"{self._start.address}:{self._start.port}")
         self._opened.push_async_callback(self._grpc.close)
@@ -56,14 +53,3 @@ class Endpoints:
         except TimeoutError:
             log.warning("requests were cut off after %g s of grace", grace_s)
         await self._opened.aclose()
-
-
-def _watcher(settings: LogSettings, opened: contextlib.AsyncExitStack) -> Watcher:
-    access_log = tracing = None
-    if settings.access_log is not None:
-        access_log = AccessLog(settings.access_log, settings.access_sample)
-        opened.callback(access_log.close)
-    if settings.traces is not None:
-        tracing = Tracing(settings.traces, importlib.metadata.version("keraport"))
-        opened.callback(tracing.stop, TRACES_SECONDS)
-    return Watcher(code_name, access_log, tracing)

@@ -22,6 +22,7 @@ from serving.errors import (
 from serving.index import IndexEntry
 from serving.operations.exposition import ServerCounts
 from serving.operations.metrics_server import start_metrics
+from serving.operations.observing import check_observing
 from serving.repository.rollout import Loading, Rollout
 from serving.settings import ServerSettings
 from serving.workers.crew import Crew
@@ -59,8 +60,10 @@ async def supervise(settings: ServerSettings) -> None:
     Raises:
         RepositoryError: nothing can be served.
         AddressError: an address is taken or not this machine's.
+        ObservationError: requests cannot be logged or traced as told.
     """
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s: %(message)s")
+    check_observing(settings.log)
     stop = _stop_signal()
     with contextlib.ExitStack() as stack:
         port = stack.enter_context(keep_port(settings.host, settings.port, "--port"))

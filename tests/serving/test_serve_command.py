@@ -85,7 +85,8 @@ def test_a_bad_option_is_wrong_usage(keraport, option):
 
 def test_the_ready_line_names_models_and_address(digits_server):
     first = digits_server.log.read_text().splitlines()[0]  # other tests' requests may have failed since
-    assert first == f"ready: digits version 1, gRPC on {digits_server.url}"
+    metrics = digits_server.metrics_url.removeprefix("http://").removesuffix("/metrics")
+    assert first == f"ready: digits version 1, metrics on {metrics}, gRPC on {digits_server.url}"
     host, port = digits_server.url.rsplit(":", 1)
     with socket.create_connection((host, int(port)), timeout=10):
         pass

@@ -118,6 +118,13 @@ async def test_rows_of_a_batch_come_back_to_their_own(tmp_path, publish_cast, da
     assert [each.answer["y0"].tolist() for each in answers] == sent
 
 
+async def test_a_batch_is_filled_up_with_text_that_the_model_can_read(tmp_path, publish_cast):
+    session = load(publish_cast(tmp_path / "cast" / "1", ("BYTES", "FP32")))
+    async with Batcher([session.run], ModelSettings(max_batch_rows=4, padding_buckets=(4,))) as batcher:
+        batched = await batcher.submit({"x0": np.array([["1"], ["2"], ["3"]], np.object_)})
+    assert batched.answer["y0"].tolist() == [[1.0], [2.0], [3.0]]
+
+
 async def test_an_answer_lives_on_without_its_session(tmp_path, publish_cast):
     session = load(publish_cast(tmp_path / "echo" / "1", ("FP32", "BF16")))
     answered = [
