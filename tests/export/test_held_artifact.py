@@ -50,11 +50,18 @@ def test_a_change_while_it_is_held_is_noticed(version, change):
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="files cannot be held by descriptor here")
 def test_a_file_that_takes_its_name_is_not_what_is_read(version):
-    content = (version / "model.onnx").read_bytes()
-    with pytest.raises(ManifestError, match="changed while"), hold(version) as path:
-        (version / "next").write_bytes(b"another model")
-        (version / "next").replace(version / "model.onnx")
-        assert path.read_bytes() == content
+    published = (version / "model.onnx").read_bytes()
+    read = []
+
+    def replace_and_read():
+        with hold(version) as path:
+            (version / "next").write_bytes(b"another model")
+            (version / "next").replace(version / "model.onnx")
+            read.append(path.read_bytes())
+
+    with pytest.raises(ManifestError, match="changed while"):
+        replace_and_read()
+    assert read == [published]
 
 
 def test_a_file_that_is_not_the_published_one_is_not_opened(version):
