@@ -99,8 +99,10 @@ def _only_model(client: Client) -> str:
 def _samples(files: Iterable[Path], spec: TensorSpec, invert: bool | None) -> Iterator[_Sample]:
     for path in files:
         if path.suffix.lower() in ARRAY_SUFFIXES:
-            for position, values in enumerate(load_samples(path, spec)):
-                yield _Sample(file=file_name(path), position=position, values=values)
+            samples = load_samples(path, spec)
+            for position in range(len(samples)):
+                # The ellipsis keeps arrays of single objects arrays.
+                yield _Sample(file=file_name(path), position=position, values=samples[position, ...])
         else:
             picture = load_picture(path, spec, invert=invert)
             yield _Sample(
@@ -119,7 +121,12 @@ def _probabilities(outputs: Answer, model: str) -> NDArray[np.float64]:
     """The classes' probabilities, [rows, classes]: an output of that name, else the softmax of `logits`."""
     name = "probabilities" if "probabilities" in outputs else "logits"
     values = outputs.get(name)
-    if values is None or values.ndim != 2 or values.shape[1] < 2:  # noqa: PLR2004  (rows and classes)
+    if (
+        values is None
+        or values.ndim != 2  # noqa: PLR2004  (rows and classes)
+        or values.shape[1] < 2  # noqa: PLR2004
+        or not np.can_cast(values.dtype, np.float64, "same_kind")  # texts
+    ):
         raise InputError(
             f"{model} gives {', '.join(outputs)}, neither `probabilities` nor `logits`: use clients.Client"
         )

@@ -13,7 +13,7 @@ import typer
 from serving.configuration import DEFAULT, as_json, as_toml
 from serving.errors import ConfigError
 from serving.options_cli import ServeOptions, settings_of
-from serving.sources_cli import ConfigFile, chosen, source, with_options
+from serving.sources_cli import ConfigFile, chosen, misspelt_variables, source, with_options
 from serving.workers.cores import oversubscription, usable_cores
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ def serve(
 
     Each option can also be set by a variable, KERAPORT_ and its name, and in the file that --config names.
     """
+    logging.basicConfig(stream=sys.stderr, format="%(levelname)s: %(message)s")
+    for sentence in misspelt_variables(sorted(os.environ)):
+        log.warning(sentence)
     if as_document and not print_config:
         context.fail("--json goes with --print-config: give both")
     asked = source(context, "http_port") != DEFAULT
@@ -49,7 +52,6 @@ def serve(
         values = chosen(context, effective)
         typer.echo(as_json(values) if as_document else as_toml(values))
         return
-    logging.basicConfig(stream=sys.stderr, format="%(levelname)s: %(message)s")
     _warn(options, settings)
     _run(settings)
 
@@ -63,7 +65,8 @@ def _has_http(options: ServeOptions, *, asked: bool) -> bool:
     missing = [name for name in ("starlette", "uvicorn") if importlib.util.find_spec(name) is None]
     if asked and options.http_port is not None and missing:
         raise ConfigError(
-            f"http_port {options.http_port} needs {missing[0]}: pip install 'keraport[http]', or say off"
+            f"http_port {options.http_port} needs {missing[0]}: "
+            "pip install 'keraport[http]', or set it to off"
         )
     return not missing
 

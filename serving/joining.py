@@ -9,6 +9,15 @@ from numpy.typing import NDArray
 from export.runner import Answer, Feed
 
 
+def joinable(one: Feed, other: Feed) -> bool:
+    """Whether two feeds may share a batch: the same inputs, dtypes, and dimensions but for the rows."""
+    for name, array in one.items():
+        mate = other.get(name)
+        if mate is None or mate.dtype != array.dtype or mate.shape[1:] != array.shape[1:]:
+            return False
+    return len(one) == len(other)
+
+
 def padded_rows(rows: int, buckets: Sequence[int]) -> int:
     """The smallest bucket that holds so many rows; as many if none does.
 
@@ -16,11 +25,14 @@ def padded_rows(rows: int, buckets: Sequence[int]) -> int:
         rows: of a batch.
         buckets: in ascending order.
     """
-    return next((bucket for bucket in buckets if bucket >= rows), rows)
+    for bucket in buckets:
+        if bucket >= rows:
+            return bucket
+    return rows
 
 
 def join(feeds: Sequence[Feed], rows: int, padded: int) -> Feed:
-    """Put feeds one behind another and zeros behind them: a single copy of each row.
+    """Put feeds one behind another, and zeros or a text of theirs behind them: a single copy of each row.
 
     Args:
         feeds: with the same inputs, which differ in their numbers of rows alone.
@@ -48,8 +60,9 @@ def split(answer: Answer, counts: Sequence[int], padded: int) -> list[Answer]:
     Raises:
         ValueError: the model answered with another number of rows, so that no row can be trusted.
     """
-    if any(len(array) != padded for array in answer.values()):
-        raise ValueError(f"a batch of {padded} rows was answered with another number of rows")
+    for name, array in answer.items():
+        if len(array) != padded:
+            raise ValueError(f"a batch of {padded} rows was answered with {len(array)} rows of {name}")
     if counts[0] == padded:
         return [answer]
     parts: list[Answer] = []
@@ -64,6 +77,6 @@ def _padded(arrays: Sequence[NDArray[Any]], rows: int, padded: int) -> NDArray[A
     first = arrays[0]
     batch = np.empty((padded, *first.shape[1:]), first.dtype)
     np.concatenate(arrays, out=batch[:rows])
-    strings = first.dtype.hasobject and first.size > 0  # whose zero is the empty one, not numpy's number
-    batch[rows:] = type(first.flat[0])() if strings else np.zeros((), first.dtype)
+    texts = first.dtype.hasobject and first.size > 0  # a model that parses them would fail on empty ones
+    batch[rows:] = first.flat[0] if texts else np.zeros((), first.dtype)
     return batch

@@ -36,11 +36,13 @@ def config_message(session: Session, settings: ModelSettings) -> pb.ModelConfig:
         version_policy=_policy_message(settings.versions),
         max_batch_size=settings.max_batch_rows,
         input=[
-            pb.ModelInput(name=tensor.name, data_type=f"TYPE_{tensor.datatype}", dims=tensor.shape[1:])
+            pb.ModelInput(name=tensor.name, data_type=config_datatype(tensor.datatype), dims=tensor.shape[1:])
             for tensor in manifest.inputs
         ],
         output=[
-            pb.ModelOutput(name=tensor.name, data_type=f"TYPE_{tensor.datatype}", dims=tensor.shape[1:])
+            pb.ModelOutput(
+                name=tensor.name, data_type=config_datatype(tensor.datatype), dims=tensor.shape[1:]
+            )
             for tensor in manifest.outputs
         ],
         instance_group=[
@@ -59,6 +61,11 @@ def config_message(session: Session, settings: ModelSettings) -> pb.ModelConfig:
         ),
         parameters={"labels": pb.ModelParameter(string_value=json.dumps(manifest.labels))},
     )
+
+
+def config_datatype(datatype: str) -> str:
+    """What a configuration calls one of the protocol's datatypes, such as `TYPE_FP32`."""
+    return "TYPE_STRING" if datatype == "BYTES" else f"TYPE_{datatype}"
 
 
 def _tensor_metadata(tensor: TensorInfo) -> pb.ModelMetadataResponse.TensorMetadata:

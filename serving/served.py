@@ -2,12 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Self
 
-from export.runner import Answer
 from serving.batcher import Batcher
-from serving.classification import classify
+from serving.classification import select
 from serving.codec import check_feed
 from serving.errors import Draining, Expired, InvalidTensor, QueueFull, RequestError, quoted
 from serving.inference import Inference, Outcome
@@ -30,6 +29,7 @@ class ServedModel:
     def __init__(self, sessions: Sequence[Session], settings: ModelSettings, statistics: Statistics) -> None:
         self.session = session = sessions[0]
         self.settings = settings
+        self._statistics = statistics
         self._counts = statistics.of(session.name, session.version)
         self.batcher = Batcher([each.run for each in sessions], settings, observe=self._counts.add_run)
         self._output_names = tuple(tensor.name for tensor in session.manifest.outputs)
@@ -40,10 +40,12 @@ class ServedModel:
     async def open(self) -> Self:
         """Begin to work."""
         await self.batcher.__aenter__()
+        self._statistics.serve(self.session.name, self.session.version, self.waiting)
         return self
 
     async def close(self) -> None:
         """End; what waits is cancelled."""
+        self._statistics.retire(self.session.name, self.session.version, self.waiting)
         await self.batcher.__aexit__(None, None, None)
 
     def waiting(self) -> int:
@@ -87,8 +89,9 @@ class ServedModel:
                 self._idle.set()
 
     async def _infer(self, inference: Inference) -> Outcome:
-        outputs = self._wanted(inference.outputs)
-        rows = check_feed(inference.feed, self.session.manifest.inputs, max_rows=self.settings.max_batch_rows)
+        manifest = self.session.manifest
+        self._check_outputs(inference.outputs)
+        rows = check_feed(inference.feed, manifest.inputs, max_rows=self.settings.max_batch_rows)
         batched = await self.batcher.submit(
             inference.feed,
             self.batcher.deadline_of(inference.remaining_s, inference.timeout_s),
@@ -99,25 +102,17 @@ class ServedModel:
             model=self.session.name,
             version=self.session.version,
             id=inference.id,
-            outputs=self._answer(batched.answer, outputs),
+            outputs=select(batched.answer, inference.outputs, manifest),
             rows=rows,
             queue_s=batched.queue_s,
             run=batched.run,
         )
 
-    def _wanted(self, outputs: Mapping[str, int]) -> Mapping[str, int]:
-        for name in outputs:
+    def _check_outputs(self, wanted: Iterable[str]) -> None:
+        for name in wanted:
             if name not in self._output_names:
                 expected = ", ".join(self._output_names)
                 raise InvalidTensor(f"output {quoted(name)} was asked for, expected any of: {expected}")
-        return outputs or dict.fromkeys(self._output_names, 0)
-
-    def _answer(self, answer: Answer, outputs: Mapping[str, int]) -> Answer:
-        labels = self.session.manifest.labels
-        return {
-            name: classify(answer[name], top, labels) if top else answer[name]
-            for name, top in outputs.items()
-        }
 
 
 def _reason(error: BaseException) -> Reason:

@@ -2,7 +2,7 @@
 
 import inspect
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
@@ -11,9 +11,12 @@ import typer
 
 from serving.configuration import DEFAULT, FILE, FLAG, Chosen
 from serving.errors import ConfigError, quoted
-from serving.notation import read_toml, refuse_unknown
-from serving.options_cli import OPTIONS, ServeOptions, variable
+from serving.notation import read_toml, refuse_unknown, shown
+from serving.options_cli import OPTIONS, PREFIX, ServeOptions, variable
 
+CONFIG_VARIABLE = f"{PREFIX}CONFIG"
+# Kubernetes sets variables of these names for a Service called keraport, and KERAPORT_PORT itself.
+OF_KUBERNETES = ("SERVICE_", "PORT_")
 SERVICE_LINKS = " (Kubernetes sets it for a Service called keraport: turn off enableServiceLinks)"
 
 # What TOML has for a type; an option of any other type reads the value itself.
@@ -49,7 +52,7 @@ def _read(context: typer.Context, path: Path) -> dict[str, object]:
         values = read_toml(path)
         refuse_unknown(values, OPTIONS)
         for key, value in values.items():
-            called = f"{key} is {quoted(str(value))}"
+            called = f"{key} is {shown(value)}"
             _check_type(key, value, called)
             _check(context, key, value, called)
     except ConfigError as error:
@@ -61,7 +64,7 @@ ConfigFile = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE.toml",
-        envvar="KERAPORT_CONFIG",
+        envvar=CONFIG_VARIABLE,
         show_envvar=False,
         is_eager=True,
         callback=take_file,
@@ -112,6 +115,20 @@ def chosen(context: typer.Context, options: ServeOptions) -> list[Chosen]:
         )
         for each in fields(ServeOptions)
     ]
+
+
+def misspelt_variables(environment: Iterable[str]) -> list[str]:
+    """A sentence for each variable that is nearly that of an option."""
+    import difflib
+
+    known = [name.removeprefix(PREFIX) for name in (CONFIG_VARIABLE, *map(variable, OPTIONS))]
+    sentences = []
+    for each in environment:
+        name = each.removeprefix(PREFIX)
+        if name != each and name not in known and not name.startswith(OF_KUBERNETES):
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
+            sentences += [f"{each} is not known: did you mean {PREFIX}{other}?" for other in near]
+    return sentences
 
 
 def source(context: typer.Context, name: str) -> str:

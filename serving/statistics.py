@@ -139,7 +139,7 @@ class Statistics:
 
     def __init__(self) -> None:
         self._counts: dict[tuple[str, str], ModelCounts] = {}
-        self._pending: dict[tuple[str, str], Callable[[], int]] = {}
+        self._pending: dict[tuple[str, str], list[Callable[[], int]]] = {}
 
     def of(self, model: str, version: str) -> ModelCounts:
         """The counts of one version, made when it is first asked for."""
@@ -149,25 +149,31 @@ class Statistics:
         return counts
 
     def serve(self, model: str, version: str, pending: Callable[[], int]) -> ModelCounts:
-        """The counts of a version that is served from now on; `pending` tells how many requests wait."""
-        self._pending[model, version] = pending
+        """The counts of a version that is served from now on; `pending` tells how many requests wait.
+
+        A version may be served twice for a while, when it is loaded anew.
+        """
+        self._pending.setdefault((model, version), []).append(pending)
         return self.of(model, version)
 
-    def retire(self, model: str, version: str) -> None:
-        """Say that a version is served no more; its counts stay until many others have been retired."""
-        if self._pending.pop((model, version), None) is None:
+    def retire(self, model: str, version: str, pending: Callable[[], int]) -> None:
+        """Undo `serve`; the counts stay until many other versions have been retired."""
+        key = (model, version)
+        self._pending[key].remove(pending)
+        if self._pending[key]:
             return
-        self._counts[model, version] = self._counts.pop((model, version))  # the last retired comes last
-        retired = [key for key in self._counts if key not in self._pending]
-        for key in retired[:-MAX_RETIRED]:
-            del self._counts[key]
+        del self._pending[key]
+        self._counts[key] = self._counts.pop(key)  # the last retired comes last
+        retired = [each for each in self._counts if each not in self._pending]
+        for each in retired[:-MAX_RETIRED]:
+            del self._counts[each]
 
     def snapshot(self) -> tuple[ModelCounts, ...]:
         """All counts, as they are now, in copies that later requests do not change."""
         for key, counts in self._counts.items():
-            pending = self._pending.get(key)
-            counts.ready = int(pending is not None)
-            counts.pending = 0 if pending is None else pending()
+            served = self._pending.get(key, ())
+            counts.ready = int(bool(served))
+            counts.pending = sum(pending() for pending in served)
         return total([self._counts.values()])
 
 

@@ -6,8 +6,8 @@ from typing import Any, get_type_hints
 
 import msgspec
 
-from serving.errors import ConfigError, ModelRefused, quoted
-from serving.notation import parse_versions, read_toml, refuse_unknown
+from serving.errors import ConfigError, ModelRefused
+from serving.notation import parse_versions, read_toml, refuse_unknown, shown
 from serving.repository.layout import confined
 from serving.settings import ModelSettings
 
@@ -44,4 +44,4 @@ def _converted(key: str, value: object) -> Any:  # noqa: ANN401  (as the field's
         return msgspec.convert(value, get_type_hints(ModelSettings)[key])
     except (msgspec.ValidationError, ValueError) as error:
         reason = str(error)
-        raise ConfigError(f"{key} is {quoted(str(value))}: {reason[0].lower()}{reason[1:]}") from error
+        raise ConfigError(f"{key} is {shown(value)}: {reason[0].lower()}{reason[1:]}") from error

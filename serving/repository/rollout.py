@@ -61,7 +61,7 @@ class Rollout:
             repository: the folder of published models.
             model: serve this one alone; None for all.
             defaults: of models whose own settings do not say otherwise.
-            prepare: loads a version wherever it is to be served; raises ModelRefused, and then the version is not.
+            prepare: loads a version wherever it is to be served; raises ModelRefused if it must not be.
             swap: serves exactly these versions from now on, and tells clients of this index.
         """
         self._repository = repository
@@ -153,8 +153,7 @@ class Rollout:
 
         Raises:
             ModelNotFound: the repository holds no such model.
-            LoadRefused: its newest version, or another that was to be served, is refused; what was served before
-                still is.
+            LoadRefused: a version that was to be served is refused; what was served before still is.
         """
         async with self.lock:
             names = await asyncio.to_thread(model_names, self._repository)

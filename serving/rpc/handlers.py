@@ -41,7 +41,7 @@ def generic_handlers(
 def _generic_handler(
     service: ServiceDescriptor, answering: Mapping[str, Callable[..., Any]], *, raw: bool = False
 ) -> grpc.GenericRpcHandler:
-    """Handlers of a service's methods; raw ones take and give bytes, for gRPC has no word for bad requests."""
+    """Handlers of a service's methods; raw ones take and give bytes: gRPC has no word for bad requests."""
     handlers = {
         name: HANDLER_KINDS[method.streams_request, method.streams_response](
             answering[name],

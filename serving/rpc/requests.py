@@ -6,7 +6,7 @@ from typing import TypeVar
 from google.protobuf.message import DecodeError, Message
 
 from serving.codec import decode
-from serving.errors import InvalidRequest, quoted
+from serving.errors import InvalidRequest, quoted, shortened
 from serving.inference import Inference
 from serving.proto import inference_pb2 as pb
 
@@ -53,7 +53,7 @@ def read_inference(content: bytes, remaining_s: float | None) -> Inference:
         version=request.model_version,
         id=request.id,
         feed=decode(request.inputs, request.raw_input_contents),
-        outputs={output.name: _top(output) for output in request.outputs},
+        outputs=wanted_outputs(request),
         timeout_s=_timeout_s(request),
         remaining_s=remaining_s,
         priority=_priority(request),
@@ -76,11 +76,26 @@ def _refuse(place: str, parameters: Mapping[str, pb.InferParameter], unsupported
             raise InvalidRequest(f"the {place} has the parameter {name}, not supported here: leave it out")
 
 
-def _top(output: pb.ModelInferRequest.InferRequestedOutputTensor) -> int:
-    top = _whole(output.parameters, "classification")
-    if top < 0:
-        raise InvalidRequest(f"output {quoted(output.name)} asks for {top} classes: ask for 1 or more")
-    return top
+def wanted_outputs(request: pb.ModelInferRequest) -> dict[str, int]:
+    """The outputs that a request names, each with its parameter `classification`, 0 if it has none.
+
+    Raises:
+        InvalidRequest: that parameter is no whole number from 0.
+    """
+    wanted: dict[str, int] = {}
+    for output in request.outputs:
+        k = 0
+        if "classification" in output.parameters:
+            for kind, value in output.parameters["classification"].ListFields():
+                # As elsewhere, 0, false and "" ask for nothing.
+                if value and (kind.name != "int64_param" or value < 0):
+                    raise InvalidRequest(
+                        f"output {quoted(output.name)} has the parameter classification as {kind.name} "
+                        f"{shortened(repr(value))}, expected int64_param from 0"
+                    )
+                k = int(value or 0)
+        wanted[output.name] = k
+    return wanted
 
 
 def _timeout_s(request: pb.ModelInferRequest) -> float | None:

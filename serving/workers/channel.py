@@ -54,7 +54,8 @@ class Channel:
         future = self._asked[number] = asyncio.get_running_loop().create_future()
         try:
             self._send(Frame(number, False, message))
-            return await future
+            answer: AnyMessage = await future
+            return answer
         finally:
             del self._asked[number]
 

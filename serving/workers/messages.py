@@ -1,4 +1,4 @@
-"""What the supervisor and its workers say to each other; every message but the last three asks for an answer."""
+"""What the supervisor and its workers say to each other; all but the last three ask for an answer."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from serving.settings import ModelSettings, ServerSettings
 from serving.statistics import ModelCounts
 
 
-class Message(msgspec.Struct, tag=True, frozen=True, kw_only=True):
+class Message(msgspec.Struct, tag=True, kw_only=True):
     """Base of all."""
 
 

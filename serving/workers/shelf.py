@@ -1,15 +1,17 @@
 """The versions that a worker holds: prepared ones, and those that it serves."""
 
 import asyncio
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from serving.engine import Engine
 from serving.repository.loading import load_version
 from serving.served import ServedModel
-from serving.session import Session
 from serving.settings import ModelSettings, ServerSettings
 from serving.statistics import Statistics
 from serving.workers.messages import Prepare, Swap
+
+if TYPE_CHECKING:
+    from serving.session import Session
 
 
 class Shelf:
@@ -44,17 +46,5 @@ class Shelf:
                 known = await ServedModel(sessions, settings, self._statistics).open()
             served[live.generation] = known
         self._prepared.clear()
-        self._count(served.values())
         self._served = served
         self._engine.swap(served.values(), order.index)
-
-    def _count(self, served: Iterable[ServedModel]) -> None:
-        keys = set()
-        for model in served:
-            key = (model.session.name, model.session.version)
-            self._statistics.serve(*key, model.waiting)
-            keys.add(key)
-        for before in self._served.values():
-            key = (before.session.name, before.session.version)
-            if key not in keys:
-                self._statistics.retire(*key)

@@ -1,10 +1,13 @@
-"""A batcher that tests step by hand."""
+"""A batcher that tests step by hand, and a collector of traces."""
 
 import asyncio
 import contextlib
+import http.server
+import threading
 
 import numpy as np
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from serving.batcher import Batcher
 from serving.settings import ModelSettings
@@ -67,6 +70,11 @@ class GatedModel:
         self._gates.pop(0).set_result(None)
         await settle()
 
+    async def open_all(self):
+        """Let whatever runs, and whatever follows from it, end."""
+        while self._gates:
+            await self.open()
+
 
 async def settle():
     for _ in range(10):
@@ -74,17 +82,20 @@ async def settle():
 
 
 class Bench:
-    """A batcher, its model and its clock."""
+    """A batcher, its model, its clock and what it told of its runs."""
 
-    def __init__(self, batcher, model, clock):
-        self.batcher, self.model, self.clock = batcher, model, clock
+    def __init__(self, batcher, model, clock, observed):
+        self.batcher, self.model, self.clock, self.observed = batcher, model, clock, observed
 
-    async def submit(self, *values, width=1, deadline=None):
+    async def submit(self, *values, width=1, dtype=np.float32, **options):
         """Submit one item, a row for each value, and let it arrive."""
-        feed = {"x": np.tile(np.array(values, np.float32)[:, None], (1, width))}
-        task = asyncio.create_task(self.batcher.submit(feed, deadline))
+        feed = {"x": np.tile(np.array(values, dtype)[:, None], (1, width))}
+        task = asyncio.create_task(self.batcher.submit(feed, **options))
         await settle()
         return task
+
+    async def settle(self):
+        await settle()
 
     async def cancel(self, task):
         task.cancel()
@@ -105,8 +116,69 @@ async def bench_of():
     async with contextlib.AsyncExitStack() as stack:
 
         async def make(**settings):
-            model, clock = GatedModel(), HandClock()
-            batcher = await stack.enter_async_context(Batcher([model.run], ModelSettings(**settings), clock))
-            return Bench(batcher, model, clock)
+            model, clock, observed = GatedModel(), HandClock(), []
+            checked = ModelSettings(**settings)
+            batcher = Batcher([model.run] * checked.sessions, checked, clock, observed.append)
+            return Bench(await stack.enter_async_context(batcher), model, clock, observed)
 
         yield make
+
+
+class Collector(http.server.ThreadingHTTPServer):
+    """Takes spans as OpenTelemetry's collector does, over HTTP."""
+
+    def __init__(self):
+        self.requests = []
+        self.headers = []
+        super().__init__(("127.0.0.1", 0), Taking)
+
+    @property
+    def address(self):
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    @property
+    def all_spans(self):
+        resources = [each for request in self.requests for each in request.resource_spans]
+        return [span for each in resources for scope in each.scope_spans for span in scope.spans]
+
+    @property
+    def spans(self):
+        """By name, of a single request."""
+        spans = {span.name: span for span in self.all_spans}
+        assert len(spans) == len(self.all_spans)
+        return spans
+
+    @property
+    def resource(self):
+        return self.attributes(self.requests[0].resource_spans[0].resource)
+
+    @staticmethod
+    def attributes(of):
+        return {each.key: getattr(each.value, each.value.WhichOneof("value")) for each in of.attributes}
+
+
+class Taking(http.server.BaseHTTPRequestHandler):
+    server: Collector
+
+    def do_POST(self):
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        found = self.path == "/v1/traces"
+        if found:
+            self.server.requests.append(ExportTraceServiceRequest.FromString(content))
+            self.server.headers.append(dict(self.headers))
+        self.send_response(200 if found else 404)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def collector():
+    with Collector() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()

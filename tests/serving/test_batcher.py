@@ -5,6 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 
+from serving.batcher import Batcher
 from serving.errors import Expired, QueueFull
 from serving.settings import ModelSettings
 
@@ -60,6 +61,57 @@ async def test_different_shapes_never_share_a_batch(bench_of):
     assert [task.result().answer["y"].shape for task in tasks] == [(1, 2), (1, 1), (1, 2), (1, 1)]
 
 
+async def test_different_dtypes_never_share_a_batch(bench_of):
+    bench = await bench_of(max_batch_rows=8)
+    await bench.submit(0)
+    dtypes = (np.float32, np.float64, np.int64, np.float32)
+    tasks = [await bench.submit(value, dtype=dtype) for value, dtype in enumerate(dtypes, 1)]
+    await bench.open()
+    assert bench.model.batches == [[0], [1, 4]]
+    await bench.model.open_all()
+    assert bench.model.batches == [[0], [1, 4], [2], [3]]
+    assert [task.result().answer["y"].dtype for task in tasks] == list(dtypes)
+
+
+async def test_inputs_join_by_name_whatever_their_order():
+    fed = []
+
+    async def run(feed):
+        fed.append(feed)
+        return {"y": feed["a"] - feed["b"]}
+
+    one, two = (np.full((rows, 3), rows, np.float32) for rows in (1, 2))
+    async with Batcher([run], ModelSettings()) as batcher, asyncio.TaskGroup() as group:
+        first = group.create_task(batcher.submit({"a": one, "b": 2 * one}))
+        second = group.create_task(batcher.submit({"b": 5 * two, "a": two}))
+    assert [len(feed["a"]) for feed in fed] == [3]
+    assert first.result().answer["y"].tolist() == [[-1] * 3]
+    assert second.result().answer["y"].tolist() == [[-8] * 3] * 2
+
+
+async def test_other_inputs_never_share_a_batch():
+    fed = []
+
+    async def run(feed):
+        fed.append(sorted(feed))
+        return dict(feed)
+
+    rows = np.ones((1, 2), np.float32)
+    async with Batcher([run], ModelSettings()) as batcher, asyncio.TaskGroup() as group:
+        for names in ("ab", "a", "abc", "ab", "a"):
+            group.create_task(batcher.submit(dict.fromkeys(names, rows)))
+    assert fed == [["a", "b"], ["a"], ["a", "b", "c"]]
+
+
+async def test_one_that_runs_alone_is_not_copied():
+    async def run(feed):
+        return {"y": feed["x"]}
+
+    rows = np.ones((2, 2), np.float32)
+    async with Batcher([run], ModelSettings()) as batcher:
+        assert (await batcher.submit({"x": rows})).answer["y"] is rows
+
+
 async def test_an_idle_model_waits_for_the_delay(bench_of):
     bench = await bench_of(max_batch_rows=4, max_delay_ms=10)
     await bench.submit(1)
@@ -79,6 +131,7 @@ async def test_a_full_batch_does_not_wait(bench_of):
     await bench.submit(1)
     await bench.submit(2, 3)
     assert bench.model.batches == [[1, 2, 3]]
+    assert bench.clock.timers == []
     await bench.open()
 
 
@@ -128,61 +181,6 @@ async def test_what_submitters_hold_counts(bench_of):
         await bench.open()
 
 
-async def test_cancelling_in_the_queue_frees_the_place_at_once(bench_of):
-    bench = await bench_of(max_batch_rows=4, max_queue=2)
-    await bench.submit(1)
-    second, third = await bench.submit(2), await bench.submit(3)
-    await bench.cancel(second)
-    assert bench.batcher.waiting == 1
-    fourth = await bench.submit(4)
-    await bench.open()
-    assert bench.model.batches == [[1], [3, 4]]
-    await bench.open()
-    assert (rows(third), rows(fourth)) == ([-3], [-4])
-
-
-async def test_cancelling_during_a_run_leaves_the_neighbours_alone(bench_of):
-    bench = await bench_of(max_batch_rows=4)
-    await bench.submit(1)
-    tasks = [await bench.submit(value) for value in (2, 3, 4)]
-    await bench.open()
-    await bench.cancel(tasks[1])
-    await bench.open()
-    assert (rows(tasks[0]), rows(tasks[2])) == ([-2], [-4])
-    assert bench.batcher.waiting == 0
-
-
-async def test_cancelling_while_it_waits_for_others(bench_of):
-    bench = await bench_of(max_batch_rows=4, max_delay_ms=10)
-    await bench.cancel(await bench.submit(1))
-    second = await bench.submit(2)
-    await bench.advance(0.01)
-    assert bench.model.batches == [[2]]
-    await bench.open()
-    assert rows(second) == [-2]
-
-
-async def test_a_passed_deadline_is_refused_at_admission(bench_of):
-    bench = await bench_of()
-    await bench.advance(5)
-    with pytest.raises(Expired, match="before the request came"):
-        (await bench.submit(1, deadline=5.0)).result()
-    assert bench.model.batches == []
-
-
-async def test_a_deadline_that_passes_in_the_queue_never_runs(bench_of):
-    bench = await bench_of(max_batch_rows=4)
-    await bench.submit(1)
-    late, fine = await bench.submit(2, deadline=1.0), await bench.submit(3, deadline=1.5)
-    await bench.advance(1.0)
-    await bench.open()
-    with pytest.raises(Expired, match="in the queue"):
-        late.result()
-    assert bench.model.batches == [[1], [3]]
-    await bench.open()
-    assert rows(fine) == [-3]
-
-
 async def test_an_item_that_fails_fails_alone(bench_of):
     bench = await bench_of(max_batch_rows=4)
     await bench.submit(0)
@@ -198,33 +196,31 @@ async def test_an_item_that_fails_fails_alone(bench_of):
     assert rows(after) == [-4]
 
 
-async def test_leaving_cancels_whoever_waits(bench_of):
-    bench = await bench_of(max_batch_rows=1)
-    tasks = [await bench.submit(value) for value in (1, 2)]
-    await bench.batcher.__aexit__(None, None, None)
-    await asyncio.wait(tasks)
-    assert all(task.cancelled() for task in tasks)
+async def test_whoever_leaves_or_expires_while_the_others_of_a_failed_batch_run_does_not_run(bench_of):
+    bench = await bench_of(max_batch_rows=8)
+    await bench.submit(0)
+    first, bad = await bench.submit(1), await bench.submit(-2)
+    left, late, last = await bench.submit(3), await bench.submit(4, deadline=1.0), await bench.submit(5)
+    await bench.open()
+    await bench.open()
+    assert bench.model.batches == [[0], [1, -2, 3, 4, 5], [1]]
+    await bench.cancel(left)
+    await bench.advance(1.0)
+    await bench.model.open_all()
+    assert bench.model.batches[2:] == [[1], [-2], [5]]
+    assert (rows(first), rows(last)) == ([-1], [-5])
+    with pytest.raises(ValueError, match="a negative row"):
+        bad.result()
+    with pytest.raises(Expired, match="in the queue"):
+        late.result()
+    assert [run.rows for run in bench.observed] == [1, 1, 1]
 
 
-async def test_a_thousand_random_items_are_all_answered_rightly(bench_of):
-    bench = await bench_of(max_batch_rows=32, max_queue=1000)
-    counts = np.random.default_rng(1).integers(1, 9, 1000)
-    starts = np.cumsum(counts)
-    tasks = [
-        asyncio.create_task(
-            bench.batcher.submit({"x": np.arange(start, start + count, dtype=np.float32)[:, None]})
-        )
-        for start, count in zip(starts, counts, strict=True)
-    ]
-    await asyncio.sleep(0)
-    while not all(task.done() for task in tasks):
-        await asyncio.sleep(0)
-        if bench.model.running:
-            await bench.open()
-    assert max(map(len, bench.model.batches)) <= 32
-    for task, start, count in zip(tasks, starts, counts, strict=True):
-        assert rows(task) == (-np.arange(start, start + count)).tolist()
+async def test_an_answer_with_another_number_of_rows_reaches_nobody():
+    async def run(feed):
+        return {"y": np.zeros(len(feed["x"]) + 1)}
 
-
-def test_the_default_settings_and_all_buckets_up_to_the_rows_are_fine():
-    assert ModelSettings(max_batch_rows=8, padding_buckets=(1, 8)).padding_buckets == (1, 8)
+    feed = {"x": np.zeros((2, 1))}
+    async with Batcher([run], ModelSettings()) as batcher:
+        both = await asyncio.gather(batcher.submit(feed), batcher.submit(feed), return_exceptions=True)
+    assert [str(error) for error in both] == ["a batch of 2 rows was answered with 3 rows of y"] * 2

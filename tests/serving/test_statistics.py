@@ -18,8 +18,12 @@ from serving.statistics import (
 RUN = BatchRun(rows=5, input_s=0.001, infer_s=0.004, output_s=0.0005)
 
 
+def three() -> int:
+    return 3
+
+
 def answered(statistics: Statistics) -> ModelCounts:
-    counts = statistics.serve("digits", "2", lambda: 3)
+    counts = statistics.serve("digits", "2", three)
     counts.add_run(RUN)
     counts.add_success(rows=2, total_s=0.01, queue_s=0.002, run=RUN)
     counts.add_success(rows=3, total_s=90.0, queue_s=0.0, run=RUN)
@@ -76,18 +80,29 @@ def test_processes_add_up_and_a_dead_one_counts_but_has_nothing_waiting() -> Non
 def test_a_retired_version_keeps_its_counts() -> None:
     statistics = Statistics()
     answered(statistics)
-    statistics.retire("digits", "2")
+    statistics.retire("digits", "2", three)
     (counts,) = statistics.snapshot()
     assert (counts.succeeded, counts.pending, counts.ready) == (2, 0, 0)
+
+
+def test_a_version_that_is_loaded_anew_is_ready_until_both_are_retired() -> None:
+    statistics = Statistics()
+    statistics.serve("digits", "2", three)
+    statistics.serve("digits", "2", lambda: 1)
+    (counts,) = statistics.snapshot()
+    assert (counts.pending, counts.ready) == (4, 1)
+    statistics.retire("digits", "2", three)
+    (counts,) = statistics.snapshot()
+    assert (counts.pending, counts.ready) == (1, 1)
 
 
 def test_old_versions_are_forgotten_in_the_order_in_which_they_were_retired() -> None:
     statistics = Statistics()
     for version in range(MAX_RETIRED + 3):
-        statistics.serve("digits", str(version), lambda: 0)
+        statistics.serve("digits", str(version), three)
     statistics.serve("served", "1", lambda: 0)
     for version in reversed(range(MAX_RETIRED + 3)):
-        statistics.retire("digits", str(version))
+        statistics.retire("digits", str(version), three)
     left = [(counts.model, counts.version) for counts in statistics.snapshot()]
     assert left == [*(("digits", str(version)) for version in range(MAX_RETIRED)), ("served", "1")]
 

@@ -120,7 +120,7 @@ async def test_a_bad_new_version_leaves_the_old_one(tmp_path, publish_classifier
     await stage.begun()
     bad = publish_classifier(tmp_path, "digits", 2)
     (bad / "model.onnx").write_bytes(b"no model")
-    with pytest.raises(LoadRefused, match="digits version 2: .*was changed after it was published"):
+    with pytest.raises(LoadRefused, match=r"digits version 2: .*was changed after it was published"):
         await stage.rollout.load("digits")
     assert stage.served == {"digits": [1]}
     assert [entry[:3] for entry in stage.index] == [("digits", "1", "READY"), ("digits", "2", "UNAVAILABLE")]

@@ -1,0 +1,65 @@
+"""What can go wrong with a request over HTTP, and the one table that turns errors into statuses.
+
+InvalidRequest
+├── TooLarge             its body is over the limit
+├── HeadersTooLarge      its headers are over the limit
+├── TooSlow              its body came too slowly
+└── UnsupportedEncoding  its body is compressed in a way that is not known here
+"""
+
+from collections.abc import Mapping
+
+from serving.errors import (
+    Draining,
+    Expired,
+    Forbidden,
+    InvalidRequest,
+    InvalidTensor,
+    LoadRefused,
+    ModelNotFound,
+    QueueFull,
+    RequestError,
+    Unauthenticated,
+)
+
+
+class TooLarge(InvalidRequest):
+    """Its body is over the limit."""
+
+
+class HeadersTooLarge(InvalidRequest):
+    """Its headers are over the limit."""
+
+
+class TooSlow(InvalidRequest):
+    """Its body came too slowly."""
+
+
+class UnsupportedEncoding(InvalidRequest):
+    """Its body is compressed in a way that is not known here."""
+
+
+STATUS: Mapping[type[RequestError], int] = {
+    InvalidRequest: 400,
+    InvalidTensor: 400,
+    LoadRefused: 400,
+    Unauthenticated: 401,
+    Forbidden: 403,
+    ModelNotFound: 404,
+    TooSlow: 408,
+    TooLarge: 413,
+    UnsupportedEncoding: 415,
+    QueueFull: 429,
+    HeadersTooLarge: 431,
+    Draining: 503,
+    Expired: 504,
+}
+
+# Seconds after which it is worth to ask again, and how to prove who one is.
+HEADERS: Mapping[int, Mapping[str, str]] = {
+    401: {"WWW-Authenticate": "Bearer"},
+    429: {"Retry-After": "1"},
+    503: {"Retry-After": "1"},
+}
+
+INTERNAL_TEXT = "internal error: the server's log has the details"
