@@ -9,6 +9,15 @@ from numpy.typing import NDArray
 from export.runner import Answer, Feed
 
 
+def joinable(one: Feed, other: Feed) -> bool:
+    """Whether two feeds may share a batch: the same inputs, dtypes, and dimensions but for the rows."""
+    for name, array in one.items():
+        mate = other.get(name)
+        if mate is None or mate.dtype != array.dtype or mate.shape[1:] != array.shape[1:]:
+            return False
+    return len(one) == len(other)
+
+
 def padded_rows(rows: int, buckets: Sequence[int]) -> int:
     """The smallest bucket that holds so many rows; as many if none does.
 

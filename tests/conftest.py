@@ -113,11 +113,12 @@ class RunningServer:
 
     process: subprocess.Popen[bytes]
     url: str
+    http_url: str
     metrics_url: str
     log: Path
 
 
-READY = r"^ready: .*metrics on (?P<metrics>\S+), gRPC on (?P<grpc>\S+)"
+READY = r"^ready: .*HTTP on (?P<http>\S+), metrics on (?P<metrics>\S+), gRPC on (?P<grpc>\S+)"
 
 StartServer = Callable[..., RunningServer]
 
@@ -131,7 +132,7 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServ
         log = tmp_path_factory.mktemp("server") / "stderr"
         with log.open("wb") as stderr:
             command = [sys.executable, "-m", "keraport", "serve", "--repository", repository]
-            ports = ["--port=0", "--http-port=off", "--metrics-port=0"]
+            ports = ["--port=0", "--http-port=0", "--metrics-port=0"]
             process = subprocess.Popen(
                 [*command, *ports, "--workers=1", *map(str, arguments)],
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -144,7 +145,11 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServ
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.02)
         return RunningServer(
-            process=process, url=ready["grpc"], metrics_url=f"http://{ready['metrics']}/metrics", log=log
+            process=process,
+            url=ready["grpc"],
+            http_url=f"http://{ready['http']}",
+            metrics_url=f"http://{ready['metrics']}/metrics",
+            log=log,
         )
 
     yield start

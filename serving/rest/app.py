@@ -7,35 +7,33 @@ from starlette.routing import Route
 
 from serving.engine import Engine
 from serving.operations.watching import Watcher
-from serving.rest.endpoints import Guard, Reception
+from serving.rest.endpoints import Reception
 from serving.rest.pages import Pages
 from serving.rest.paths import protocol
 from serving.rest.service import RestService, not_allowed, not_found
+from serving.security.tokens import Tokens
 from serving.settings import ServerSettings
 
 KIB = 1024
 MIB = 1024 * KIB
 
 
-def rest_app(
-    engine: Engine, watcher: Watcher, settings: ServerSettings, guard: Guard | None = None
-) -> Starlette:
+def rest_app(engine: Engine, watcher: Watcher, settings: ServerSettings, tokens: Tokens | None) -> Starlette:
     """Make the application.
 
     Args:
         engine: runs the models.
         watcher: is told of every request.
         settings: the server's.
-        guard: decides who may; None to let all in.
+        tokens: say who may; None to let all in.
     """
     version = importlib.metadata.version("keraport")
     service = RestService(
         engine,
         max_message_bytes=settings.limits.max_message_mib * MIB,
         version=version,
-        repository_control=settings.repository_control,
     )
-    reception = Reception(watcher, guard, settings.limits.max_header_kib * KIB)
+    reception = Reception(watcher, tokens, settings.limits.max_header_kib * KIB)
     endpoints = protocol(service)
     pages = Pages(endpoints, version=version)
     routes = [

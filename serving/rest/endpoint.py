@@ -2,13 +2,14 @@
 
 import contextlib
 import socket
-import ssl
 
 from serving.engine import Engine
 from serving.operations.watching import Watcher
 from serving.rest.app import rest_app
-from serving.rest.endpoints import Guard
 from serving.rest.http_server import serve_http
+from serving.security.certificates import Certificates
+from serving.security.tls import ssl_context
+from serving.security.tokens import Tokens
 from serving.settings import ServerSettings
 
 # For answers on their way out once all are made.
@@ -24,8 +25,8 @@ class HttpEndpoint:
         watcher: Watcher,
         settings: ServerSettings,
         *,
-        guard: Guard | None = None,
-        ssl_context: ssl.SSLContext | None = None,
+        tokens: Tokens | None,
+        certificates: Certificates | None,
     ) -> None:
         """Prepare to serve.
 
@@ -33,12 +34,12 @@ class HttpEndpoint:
             engine: runs the models.
             watcher: is told of every request.
             settings: the server's.
-            guard: decides who may; None to let all in.
-            ssl_context: for TLS; None for plain HTTP.
+            tokens: say who may; None to let all in.
+            certificates: for TLS; None for none.
         """
-        self._app = rest_app(engine, watcher, settings, guard)
+        self._app = rest_app(engine, watcher, settings, tokens)
         self._limits = settings.limits
-        self._ssl_context = ssl_context
+        self._ssl_context = None if certificates is None else ssl_context(certificates)
         self._opened = contextlib.AsyncExitStack()
 
     async def open(self, listener: socket.socket) -> None:

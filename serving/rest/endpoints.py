@@ -1,7 +1,7 @@
 """An endpoint, and what all requests pass: they are watched and guarded, their errors become statuses."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -13,14 +13,11 @@ from serving.operations.watching import Watch, Watcher
 from serving.rest.answers import error_response
 from serving.rest.errors import HeadersTooLarge
 from serving.security.scopes import Scope
+from serving.security.tokens import Tokens
 
 PROTOCOL = "http"
 
 Handler = Callable[[Request, Watch], Awaitable[Response]]
-
-# Called with a request's headers, names in lower case, and the scope that it needs, None for none.
-# Raises `Unauthenticated` or `Forbidden`.
-Guard = Callable[[Mapping[str, str], Scope | None], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,16 +52,16 @@ class Endpoint:
 class Reception:
     """Takes requests in."""
 
-    def __init__(self, watcher: Watcher, guard: Guard | None, max_header_bytes: int) -> None:
+    def __init__(self, watcher: Watcher, tokens: Tokens | None, max_header_bytes: int) -> None:
         """Set who looks at them.
 
         Args:
             watcher: is told of each.
-            guard: decides who may; None to let all in.
+            tokens: say who may; None to let all in.
             max_header_bytes: of a request.
         """
         self._watcher = watcher
-        self._guard = guard
+        self._tokens = tokens
         self._max_header_bytes = max_header_bytes
 
     def answering(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
@@ -91,8 +88,14 @@ class Reception:
         # h11 counts headers only while they are incomplete.
         if sum(len(name) + len(value) for name, value in request.headers.raw) > self._max_header_bytes:
             raise HeadersTooLarge(f"the headers are over {self._max_header_bytes} bytes: send fewer")
-        if self._guard is not None:
-            self._guard(request.headers, endpoint.scope)
+        if self._tokens is not None and endpoint.scope is not None:
+            self._tokens.check(_authorization(request), endpoint.scope)
+
+
+def _authorization(request: Request) -> str | None:
+    """The header, if it came once; several would leave open which one counts."""
+    found = request.headers.getlist("authorization")
+    return found[0] if len(found) == 1 else None
 
 
 def _peer(request: Request) -> str:

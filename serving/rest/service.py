@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from serving.descriptions import Descriptions
 from serving.engine import Engine
-from serving.errors import Draining, Forbidden, InvalidRequest, quoted
+from serving.errors import Draining, InvalidRequest, quoted
 from serving.operations.watching import Watch
 from serving.rest.answers import LENGTH_HEADER, json_response, outcome_response
 from serving.rest.body import BodyReader, compressed
@@ -43,20 +43,16 @@ _CONTROL_DECODER = msgspec.json.Decoder(ControlRequest)
 class RestService:
     """Answers the Open Inference Protocol for an engine."""
 
-    def __init__(
-        self, engine: Engine, *, max_message_bytes: int, version: str, repository_control: bool
-    ) -> None:
+    def __init__(self, engine: Engine, *, max_message_bytes: int, version: str) -> None:
         """Set what answers and how large its messages may be.
 
         Args:
             engine: runs the models.
             max_message_bytes: of one request or answer.
             version: of the server.
-            repository_control: whether clients may load and unload models.
         """
         self._engine = engine
         self._descriptions = Descriptions(engine)
-        self._repository_control = repository_control
         self._max_message_bytes = max_message_bytes
         self._version = version
         self._bodies = BodyReader(max_message_bytes)
@@ -138,10 +134,6 @@ class RestService:
 
     async def _controlled(self, request: Request) -> str:
         """The model to load or unload."""
-        if not self._repository_control:
-            raise Forbidden(
-                "models are not loaded or unloaded by clients here: serve with --repository-control"
-            )
         body = await self._short(request)
         asked = decode_json(body, _CONTROL_DECODER, "the request") if body else ControlRequest()
         for name, value in (asked.parameters or {}).items():

@@ -7,7 +7,7 @@ from typing import Any
 
 from serving.descriptions import Descriptions
 from serving.engine import Engine
-from serving.errors import Forbidden, InvalidRequest
+from serving.errors import InvalidRequest
 from serving.operations.watching import Watch
 from serving.proto import inference_pb2 as pb
 from serving.rpc.answers import infer_message
@@ -25,11 +25,10 @@ EXTENSIONS = (
 class InferenceService:
     """Answers the protocol's methods with an engine."""
 
-    def __init__(self, engine: Engine, reception: Reception, *, repository_control: bool) -> None:
+    def __init__(self, engine: Engine, reception: Reception) -> None:
         self._engine = engine
         self._descriptions = Descriptions(engine)
         self._reception = reception
-        self._repository_control = repository_control
 
     @property
     def methods(self) -> Mapping[str, Callable[..., Any]]:
@@ -101,7 +100,6 @@ class InferenceService:
     async def repository_model_load(self, content: bytes, _: Context, __: Watch) -> bytes:
         """Look at a model anew; answered once every worker serves what came of it."""
         request = read(pb.RepositoryModelLoadRequest, content)
-        self._require_control()
         if request.parameters:
             raise InvalidRequest("load takes no parameters here: publish the model, then load it")
         await self._engine.control.load(request.model_name)
@@ -110,7 +108,6 @@ class InferenceService:
     async def repository_model_unload(self, content: bytes, _: Context, __: Watch) -> bytes:
         """Stop to serve a model."""
         request = read(pb.RepositoryModelUnloadRequest, content)
-        self._require_control()
         await self._engine.control.unload(request.model_name)
         return pb.RepositoryModelUnloadResponse().SerializeToString()
 
@@ -130,9 +127,3 @@ class InferenceService:
         async with contextlib.aclosing(stream) as answers:
             async for answer in answers:
                 yield answer
-
-    def _require_control(self) -> None:
-        if not self._repository_control:
-            raise Forbidden(
-                "models are not loaded or unloaded by clients here: serve with --repository-control"
-            )

@@ -60,8 +60,9 @@ async def _answer(engine: Engine, reception: Reception, content: bytes, context:
             watch.answered(outcome)
         answer = infer_message(outcome)
     except Exception as error:  # noqa: BLE001  (whatever it is, it becomes a text)
-        _, text = status_of(error)
-        # The id tells the client which of its requests it was.
-        failed = pb.ModelInferResponse(id=request_id)
+        code, text = status_of(error)
+        # The id tells the client which of its requests it was, the status what to make of it.
+        status = pb.InferParameter(string_param=code.name)
+        failed = pb.ModelInferResponse(id=request_id, parameters={"status": status})
         return pb.ModelStreamInferResponse(error_message=text, infer_response=failed).SerializeToString()
     return pb.ModelStreamInferResponse(infer_response=answer).SerializeToString()

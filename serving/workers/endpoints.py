@@ -3,12 +3,16 @@
 import asyncio
 import contextlib
 import logging
+import socket
 
 from serving.engine import Engine
 from serving.operations.observing import watcher_of
 from serving.rpc.endpoint import GrpcEndpoint
 from serving.rpc.status import code_name
+from serving.security.certificates import Certificates
+from serving.security.tokens import Tokens
 from serving.workers.messages import Start
+from serving.workers.open_files import allow_open_files
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +22,10 @@ SETTLE_SECONDS = 0.1
 
 # For spans on their way out.
 TRACES_SECONDS = 2.0
+
+
+# Of the files that a worker may open: HTTP has as many connections.
+CONNECTIONS_SHARE = 0.4
 
 
 class Endpoints:
@@ -33,14 +41,29 @@ class Endpoints:
         """Take requests.
 
         Raises:
-            ServingError: it cannot listen, or not log or trace requests as it is told.
+            ServingError: it cannot listen, not log or trace requests as it is told, or not use a certificate,
+                key or token file.
         """
         settings = self._start.settings
+        certificates = None if settings.tls is None else Certificates(settings.tls)
+        tokens = None if settings.tokens is None else Tokens(settings.tokens)
         watcher = watcher_of(settings.log, code_name)
         self._opened.callback(watcher.close, TRACES_SECONDS)
-        self._grpc = GrpcEndpoint(self._engine, watcher, settings)
-        await self._grpc.open(f"{self._start.address}:{self._start.port}")
+        self._grpc = GrpcEndpoint(
+            self._engine,
+            watcher,
+            tokens,
+            settings.limits,
+            max_connections=int(CONNECTIONS_SHARE * allow_open_files()),
+        )
+        await self._grpc.open(f"{self._start.address}:{self._start.port}", certificates)
         self._opened.push_async_callback(self._grpc.close)
+        if self._start.http_socket is not None:
+            from serving.rest.endpoint import HttpEndpoint  # an extra, which need not be installed
+
+            http = HttpEndpoint(self._engine, watcher, settings, tokens=tokens, certificates=certificates)
+            await http.open(socket.socket(fileno=self._start.http_socket))
+            self._opened.push_async_callback(http.close)
 
     async def drain(self, grace_s: float) -> None:
         """Refuse what is new, answer what was accepted within so many seconds, stop to listen."""

@@ -24,6 +24,8 @@ from serving.operations.exposition import ServerCounts
 from serving.operations.metrics_server import start_metrics
 from serving.operations.observing import check_observing
 from serving.repository.rollout import Loading, Rollout
+from serving.security.certificates import Certificates
+from serving.security.tokens import Tokens
 from serving.settings import ServerSettings
 from serving.workers.crew import Crew
 from serving.workers.messages import (
@@ -41,7 +43,7 @@ from serving.workers.messages import (
     Swap,
     Unload,
 )
-from serving.workers.ports import address_of, keep_port, named
+from serving.workers.ports import address_of, keep_port, listen, named
 
 log = logging.getLogger(__name__)
 
@@ -61,18 +63,24 @@ async def supervise(settings: ServerSettings) -> None:
         RepositoryError: nothing can be served.
         AddressError: an address is taken or not this machine's.
         ObservationError: requests cannot be logged or traced as told.
+        SecurityError: a certificate, key or token file cannot be used.
     """
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s: %(message)s")
     check_observing(settings.log)
+    _check_security(settings)
     stop = _stop_signal()
     with contextlib.ExitStack() as stack:
         port = stack.enter_context(keep_port(settings.host, settings.port, "--port"))
-        supervisor = Supervisor(settings, port)
+        http = None
         addresses = [f"gRPC on {address_of(port, settings.host)}"]
+        if settings.http_port is not None:
+            http = stack.enter_context(listen(settings.host, settings.http_port, "--http-port"))
+            addresses.insert(0, f"HTTP on {address_of(http, settings.host)}")
+        supervisor = Supervisor(settings, port, http)
         if settings.metrics_port is not None:
             number, close = start_metrics(settings.host, settings.metrics_port, supervisor.counts)
             stack.callback(close)
-            addresses.insert(0, f"metrics on {named(settings.host, number)}")
+            addresses.insert(-1, f"metrics on {named(settings.host, number)}")
         if not await supervisor.begin_unless(stop):
             return
         sys.stderr.write(f"ready: {supervisor.served}, {', '.join(addresses)}\n")
@@ -83,13 +91,18 @@ async def supervise(settings: ServerSettings) -> None:
 class Supervisor:
     """Holds the workers to what the repository and the clients ask for."""
 
-    def __init__(self, settings: ServerSettings, port: socket.socket) -> None:
+    def __init__(self, settings: ServerSettings, port: socket.socket, http: socket.socket | None) -> None:
         self._settings = settings
         self._port = port
         self._loop = asyncio.get_running_loop()
         address, number = address_of(port).rsplit(":", 1)
         self._crew = Crew(
-            Start(settings=settings, address=address, port=int(number), http_socket=None),
+            Start(
+                settings=settings,
+                address=address,
+                port=int(number),
+                http_socket=None if http is None else http.fileno(),
+            ),
             size=settings.workers,
             answer=self._answer,
             bring_up=self._bring_up,
@@ -186,6 +199,14 @@ class Supervisor:
                 _require_done(await ask(_order(loading)), ModelRefused)
             _require_done(await ask(_swap_order(self._rollout.live, self._rollout.index)), RepositoryError)
             _require_done(await ask(Open()), StartError)
+
+
+def _check_security(settings: ServerSettings) -> None:
+    """Refuse files that no worker could use, before anything is loaded."""
+    if settings.tls is not None:
+        Certificates(settings.tls)
+    if settings.tokens is not None:
+        Tokens(settings.tokens)
 
 
 def _order(loading: Loading) -> Prepare:
