@@ -17,7 +17,7 @@ from serving.settings import Limits
 KIB = 1024
 
 # Of the files that the process may open: models, logs and gRPC need some too.
-CONNECTIONS_SHARE = 0.4
+CONNECTIONS_SHARE = 0.75
 
 
 class _Server(uvicorn.Server):
