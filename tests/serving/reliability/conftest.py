@@ -69,13 +69,13 @@ class Crowd:
         encode({"image": self.images(number, rows)}, request.inputs, request.raw_input_contents)
         return request.SerializeToString()
 
-    async def ask(self, number, rows=1, *, model="digits", timeout=PATIENCE_S) -> Reply:
+    async def ask(self, number, rows=1, *, model="digits", patience_s=PATIENCE_S) -> Reply:
         """Send one request; a wrong answer is an assertion's failure, a refusal is a reply."""
         infer = self._infer[number % len(self._infer)]
         content = self.message(number, rows, model)
         started = time.monotonic()
         try:
-            answer = await infer(content, timeout=timeout)
+            answer = await infer(content, timeout=patience_s)
         except grpc.aio.AioRpcError as error:
             ended = time.monotonic()
             text = error.details() or ""

@@ -25,11 +25,11 @@ async def test_abandoned_requests_harm_nobody(
 
         async def behave(number, kind, patience):
             async with turns:
-                if kind == "cancels":
-                    return await asked_until_cancelled(crowd, number, patience)
-                return await crowd.ask(
-                    number, 1 + number % 4, **({"timeout": patience} if kind != "stays" else {})
-                )
+                if kind == "stays":
+                    return await crowd.ask(number, 1 + number % 4)
+                if kind == "times out":
+                    return await crowd.ask(number, 1 + number % 4, patience_s=patience)
+                return await asked_until_cancelled(crowd, number, patience)
 
         calm = await asyncio.gather(*(behave(number, "stays", 0) for number in range(2 * ASKERS)))
         # Who is impatient may give up at any moment of a request's life, and sometimes only after it.

@@ -47,7 +47,7 @@ async def test_stops_under_load_cut_nobody_off(tmp_path, publish_classifier, sta
 async def asked_until_refused(crowd, asker):
     """Ask without a pause; the last reply is the first refusal."""
     replies = []
-    for turn in itertools.count():
-        replies.append(await crowd.ask(asker + ASKERS * turn, 1 + asker % 4))
-        if not replies[-1].answered:
-            return replies
+    turns = itertools.count(asker, ASKERS)
+    while not replies or replies[-1].answered:
+        replies.append(await crowd.ask(next(turns), 1 + asker % 4))
+    return replies
