@@ -52,6 +52,7 @@ EXTRAS = {
     "onnxruntime": "serve",
     "grpc_health": "serve",
     "grpc_reflection": "serve",
+    "prometheus_client": "serve",
     "grpc": "client",
     "google": "client",
     "PIL": "client",

@@ -14,6 +14,7 @@ from export.manifest import DATATYPES
 
 # A class and its probability a line: beyond this many nobody reads them, and answers should not pile up.
 MAX_SAMPLES = 10_000
+FLOATS = ("FP16", "BF16", "FP32", "FP64")  # to any of which any floats are rounded
 # What an array may take unpacked, so that a small .npz cannot fill the memory.
 MAX_BYTES = 1 << 30
 
@@ -92,8 +93,14 @@ def _cast(array: NDArray[Any], path: Path, spec: TensorSpec) -> NDArray[Any]:
     if spec.datatype not in DATATYPES:
         raise InputError(f"the model's input {spec.name} is {spec.datatype}: use another client")
     wanted = DATATYPES[spec.datatype]
-    both_float = array.dtype.kind == "f" and wanted.kind == "f"
-    if not both_float and not np.can_cast(array.dtype, wanted, "safe"):
+    if spec.datatype == "BF16" and array.dtype == "V2":  # numpy's files do not say that they hold BF16
+        return array.view(wanted)
+    if spec.datatype == "BYTES":
+        fits = array.dtype.kind in "SU"
+    else:
+        both_float = array.dtype.kind == "f" and spec.datatype in FLOATS
+        fits = both_float or np.can_cast(array.dtype, wanted, "safe")
+    if not fits:
         raise InputError(
             f"{printable(path)} holds {array.dtype}, the model takes {spec.datatype}: convert it first"
         )

@@ -12,8 +12,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from clients.errors import InputError
 from clients.names import printable
 from clients.results import TensorSpec
+from export.manifest import DATATYPES
 
-PICTURE_DATATYPES = {"UINT8": np.uint8, "FP16": np.float16, "FP32": np.float32, "FP64": np.float64}
+PICTURE_DATATYPES = {name: DATATYPES[name] for name in ("UINT8", "FP16", "BF16", "FP32", "FP64")}
 
 # Mean brightness of the rim, 0 to 255, above which a grey picture is taken for dark on light.
 LIGHT_RIM = 127

@@ -119,7 +119,12 @@ def _probabilities(outputs: Answer, model: str) -> NDArray[np.float64]:
     """The classes' probabilities, [rows, classes]: an output of that name, else the softmax of `logits`."""
     name = "probabilities" if "probabilities" in outputs else "logits"
     values = outputs.get(name)
-    if values is None or values.ndim != 2 or values.shape[1] < 2:  # noqa: PLR2004  (rows and classes)
+    if (
+        values is None
+        or values.ndim != 2  # noqa: PLR2004  (rows and classes)
+        or values.shape[1] < 2  # noqa: PLR2004
+        or not np.can_cast(values.dtype, np.float64, "same_kind")  # texts
+    ):
         raise InputError(
             f"{model} gives {', '.join(outputs)}, neither `probabilities` nor `logits`: use clients.Client"
         )

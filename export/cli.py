@@ -42,6 +42,9 @@ def export(
         list[str] | None, typer.Option(metavar="LAYER", help="Leave a layer out of quantization.")
     ] = None,
     quantizer: Annotated[str, typer.Option(help="tensorflow or litert.")] = "tensorflow",
+    intra_op_threads: Annotated[
+        int, typer.Option(min=1, max=256, help="Check ONNX files, and have them served, under so many.")
+    ] = 1,
     custom: Custom = None,
     trust: Trust = False,
     time_limit: TimeLimit = 1800,
@@ -65,6 +68,7 @@ def export(
     from export.formats import FORMATS, Format, Tier, default_formats, parse_formats
     from export.pipeline import export_model
     from export.reporting.files import check_destinations, write_copies
+    from export.sessions import SessionSettings
     from export.source import find_checkpoint, load_run_data
     from training.datasets import load_dataset
 
@@ -76,6 +80,7 @@ def export(
         required=[kind for kind in Format if kind in named or FORMATS[kind].required],
         keep_float=tuple(keep_float or ()),
         quantizer=check_quantizer(quantizer),
+        session=SessionSettings(intra_op_threads=intra_op_threads),
         custom=trusted(custom, trust),
         time_limit_s=time_limit,
     )

@@ -1,7 +1,7 @@
 """What an export is asked for, and the manifest that follows from what it did."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from export.custom import CustomCode
@@ -9,6 +9,7 @@ from export.data import CALIBRATION_SAMPLES
 from export.environment import cpu_flags, package_versions
 from export.formats import Format
 from export.manifest import SCHEMA_VERSION, Artifact, Conversion, DataInfo, Manifest, Source
+from export.sessions import SessionSettings
 from export.source import Checkpoint
 from export.steps import Prepared
 from training.datasets import Dataset, Samples
@@ -23,6 +24,7 @@ class ExportOptions:
         required: without a passing or inconclusive verdict on each of these nothing is published.
         keep_float: layers to leave out of quantization.
         quantizer: which library quantizes TFLite files.
+        session: under which ONNX files are checked, and then served.
         custom: code of layers that are not Keras's own.
         time_limit_s: seconds that one step may take.
     """
@@ -31,6 +33,7 @@ class ExportOptions:
     required: Sequence[Format]
     keep_float: tuple[str, ...] = ()
     quantizer: str = "tensorflow"
+    session: SessionSettings = field(default_factory=SessionSettings)
     custom: CustomCode | None = None
     time_limit_s: float
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+import ml_dtypes
 import msgspec
 import numpy as np
 
@@ -20,10 +21,8 @@ SCHEMA_VERSION = 1
 MANIFEST_NAME = "manifest.json"
 MAX_MANIFEST_BYTES = 16 * 1024 * 1024
 
-# A model is a folder of its name: nothing that could leave the repository or hide in it.
-MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
-# The Open Inference Protocol's names of the fixed-size types that numpy has.
+# The Open Inference Protocol's datatypes. An array of BYTES holds objects, each `bytes` or `str`.
 DATATYPES: Mapping[str, np.dtype[np.generic]] = {
     "BOOL": np.dtype(np.bool_),
     "UINT8": np.dtype(np.uint8),
@@ -37,19 +36,24 @@ DATATYPES: Mapping[str, np.dtype[np.generic]] = {
     "FP16": np.dtype(np.float16),
     "FP32": np.dtype(np.float32),
     "FP64": np.dtype(np.float64),
+    "BF16": np.dtype(ml_dtypes.bfloat16),
+    "BYTES": np.dtype(np.object_),
 }
+
+# Not every runner of parity takes and gives these: such models are served, but not exported.
+NOT_EXPORTED = ("BF16", "BYTES")
 
 
 def datatype_name(dtype: str) -> str:
-    """The Open Inference Protocol's name of a numpy type, such as `FP32` of `float32`.
+    """The Open Inference Protocol's name of a numpy type that can be exported, such as `FP32` of `float32`.
 
     Raises:
-        ManifestError: the protocol has none.
+        ManifestError: there is none.
     """
     for name, known in DATATYPES.items():
-        if known.name == dtype:
+        if known.name == dtype and name not in NOT_EXPORTED:
             return name
-    raise ManifestError(f"{dtype} has no place in the Open Inference Protocol: give the tensor another dtype")
+    raise ManifestError(f"a tensor of {dtype} cannot be exported: give it another dtype")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,6 @@ from export.manifest import Artifact, Manifest
 from export.publish import check_model_name, publish, staging
 from export.reference import ReferenceKind, ReferenceModel
 from export.reporting.report import Report, export_report
-from export.sessions import SessionSettings
 from export.source import Checkpoint, copy_checkpoint
 from export.steps import (
     ConvertOrder,
@@ -190,7 +189,7 @@ class _Export:
                 path=self.folder / FORMATS[kind].path,
                 format=kind,
                 reference=self._reference,
-                settings=SessionSettings(),
+                settings=self.options.session,
             )
             with self.listener.during(f"running {kind} on {len(self.dataset.test):,} samples"):
                 artifact = self.workers.call(measure, order)
@@ -217,7 +216,7 @@ class _Export:
         order = TimeOrder(
             artifacts=tuple((self.folder / FORMATS[each.format].path, each.format) for each in shipped),
             reference=self._reference,
-            settings=SessionSettings(),
+            settings=self.options.session,
         )
         with self.listener.during("timing"):
             try:

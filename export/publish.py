@@ -12,7 +12,8 @@ from pathlib import Path
 
 from export.errors import PublishError
 from export.formats import Format
-from export.manifest import MODEL_NAME, Manifest, write_manifest
+from export.manifest import Manifest, write_manifest
+from export.naming import MODEL_NAME
 from export.reporting.files import write_report
 from export.reporting.report import export_report
 from export.runner import Feed

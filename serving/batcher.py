@@ -1,17 +1,17 @@
 """Dynamic batching with asyncio and numpy alone: whatever queues while the model is busy runs together."""
 
 import asyncio
-import contextlib
-from collections import deque
+import math
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
-import numpy as np
-
 from export.runner import Answer, Feed
-from serving.errors import Expired, QueueFull
+from serving.errors import Draining, Expired
+from serving.joining import join, padded_rows, split
+from serving.settings import ModelSettings
+from serving.statistics import BatchRun
+from serving.waiting import Batched, Item, Line
 
 Run = Callable[[Feed], Awaitable[Answer]]
 
@@ -36,46 +36,8 @@ class Clock(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchLimits:
-    """How large batches and the queue may grow.
-
-    Attributes:
-        max_rows: of one batch.
-        max_delay_ms: how long the first item of an unfilled batch waits for others. At 0 batches form only of
-            what queued while the model was busy.
-        max_queue: items that may wait.
-        max_queue_bytes: that waiting items may hold together; one alone may hold more.
-    """
-
-    max_rows: int = 64
-    max_delay_ms: float = 0.0
-    max_queue: int = 1024
-    max_queue_bytes: int = 256 * 1024 * 1024
-
-    def __post_init__(self) -> None:
-        """Reject limits under which nothing could run."""
-        if min(self.max_rows, self.max_queue, self.max_queue_bytes) < 1 or not self.max_delay_ms >= 0:
-            raise ValueError("the limits must be at least 1, max_delay_ms at least 0")
-
-
-@dataclass(slots=True, eq=False)
-class _Item:
-    feed: Feed
-    rows: int
-    bytes: int
-    # What must agree within a batch: each input's dimensions but for the rows.
-    key: tuple[tuple[str, tuple[int, ...]], ...]
-    arrived: float
-    deadline: float | None
-    answer: asyncio.Future[Answer]
-
-    def expired(self, now: float) -> bool:
-        return self.deadline is not None and now >= self.deadline
-
-    def fail(self, error: Exception) -> None:
-        if not self.answer.done():  # cancelled
-            self.answer.set_exception(error)
+def _unobserved(_: BatchRun) -> None:
+    return
 
 
 class Batcher:
@@ -84,159 +46,227 @@ class Batcher:
     As an async context manager it works from entry to exit; what waits at exit is cancelled.
     """
 
-    def __init__(self, run: Run, limits: BatchLimits, clock: Clock | None = None) -> None:
-        self._run = run
-        self._limits = limits
-        self._clock: Clock = clock or asyncio.get_running_loop()
-        self._queue: deque[_Item] = deque()
-        self._waiting_bytes = 0
-        self._changed = asyncio.Event()
-        self._worker: asyncio.Task[None] | None = None
+    def __init__(
+        self,
+        runs: Sequence[Run],
+        settings: ModelSettings,
+        clock: Clock | None = None,
+        observe: Callable[[BatchRun], None] = _unobserved,
+    ) -> None:
+        """Prepare to work.
+
+        Args:
+            runs: each runs one batch at a time; they work side by side.
+            settings: of batches and of the queue.
+            clock: the event loop's if None.
+            observe: told of every run that succeeded.
+        """
+        self._runs = runs
+        self._settings = settings
+        self._delay_s = settings.max_delay_ms / 1000
+        self._event_loop = asyncio.get_running_loop()
+        self._clock: Clock = clock or self._event_loop
+        self._observe = observe
+        self._line: Line = Line(settings)
+        self._workers: list[asyncio.Task[None]] = []
+        self._resting: list[asyncio.Future[None]] = []
+        self._waking = False
+        self._still = asyncio.Event()
+        self._due_timer: Timer | None = None
+        self._expiry_timer: Timer | None = None
+        self._expiry = math.inf
 
     async def __aenter__(self) -> Self:
         """Start to work."""
-        self._worker = asyncio.create_task(self._work())
+        self._workers = [asyncio.create_task(self._work(run)) for run in self._runs]
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop."""
-        assert self._worker is not None  # noqa: S101  (entered before it is left)
-        self._worker.cancel()
-        await asyncio.wait([self._worker])
-        for item in self._queue:
+        workers, self._workers = self._workers, []
+        for worker in workers:
+            worker.cancel()
+        for timer in (self._due_timer, self._expiry_timer):
+            if timer is not None:
+                timer.cancel()
+        if workers:
+            await asyncio.wait(workers)
+        self._resting.clear()
+        for item in list(self._line):
             item.answer.cancel()
+            self._line.discard(item)
+        self._still.set()
 
     @property
     def waiting(self) -> int:
         """Items in the queue; those of a running batch have left it."""
-        return len(self._queue)
+        return len(self._line)
 
     @property
     def waiting_bytes(self) -> int:
         """What the items in the queue hold."""
-        return self._waiting_bytes
+        return self._line.bytes
 
-    async def submit(self, feed: Feed, deadline: float | None = None, *, held_bytes: int = 0) -> Answer:
+    def deadline_of(self, *seconds: float | None) -> float | None:
+        """When a request expires that comes now, on the clock: the soonest of its timeouts and the default.
+
+        Args:
+            seconds: from now; None for a timeout that it does not have.
+
+        Returns:
+            None if it has none at all.
+        """
+        default_s = self._settings.default_timeout_ms / 1000 or None
+        known = [each for each in (default_s, *seconds) if each is not None]
+        return self._clock.time() + min(known) if known else None
+
+    async def drained(self) -> None:
+        """Wait until nothing waits and nothing runs: what was accepted is answered."""
+        while self._line or len(self._resting) < len(self._workers):
+            self._still.clear()
+            await self._still.wait()
+
+    async def submit(
+        self, feed: Feed, deadline: float | None = None, *, priority: int = 0, held_bytes: int = 0
+    ) -> Batched:
         """Run a feed, together with whatever else waits; cancelling frees its place in the queue.
 
         Args:
             feed: input name to array, the first dimension counts rows, the same number in each, at most
-                `max_rows`.
+                `max_batch_rows`.
             deadline: on the clock; an item that has not begun by then never does.
+            priority: 1 is served first; the model's default if it is 0 or beyond its levels.
             held_bytes: what the submitter holds beside the feed while the item waits.
-
-        Returns:
-            Output name to array, one row for each of the feed.
 
         Raises:
             QueueFull: `max_queue` items wait already, or with this one they would hold too much.
             Expired: the deadline passed before the item's turn.
+            Draining: nothing is run any more.
         """
-        item = _Item(
+        if not self._workers:
+            raise Draining("the model is being unloaded: ask again in a moment")
+        now = self._clock.time()
+        due = now + self._delay_s
+        if deadline is not None and deadline <= due:
+            if deadline <= now:
+                raise Expired("the deadline passed before the request came: allow more time")
+            due = now  # who cannot wait for others does not
+        item = Item(
             feed=feed,
             rows=len(next(iter(feed.values()))),
-            bytes=held_bytes + sum(array.nbytes for array in feed.values()),
-            key=tuple(sorted((name, array.shape[1:]) for name, array in feed.items())),
-            arrived=self._clock.time(),
+            bytes=sum([array.nbytes for array in feed.values()], held_bytes),
+            level=self._line.level(priority),
+            arrived=now,
+            due=due,
             deadline=deadline,
-            answer=asyncio.get_running_loop().create_future(),
+            answer=self._event_loop.create_future(),
         )
-        if item.expired(item.arrived):
-            raise Expired("the deadline passed before the request came: allow more time")
-        self._admit(item)
-        self._changed.set()
+        self._line.admit(item)
+        if deadline is not None and deadline < self._expiry:
+            self._expire_at(deadline, now)
+        self._stir()
         try:
             return await item.answer
         except asyncio.CancelledError:
-            with contextlib.suppress(ValueError):  # its batch runs already
-                self._queue.remove(item)
-                self._waiting_bytes -= item.bytes
+            self._line.discard(item)
+            self._stir()
             raise
 
-    def _admit(self, item: _Item) -> None:
-        limits = self._limits
-        full = len(self._queue) >= limits.max_queue
-        if full or (self._queue and self._waiting_bytes + item.bytes > limits.max_queue_bytes):
-            raise QueueFull(
-                f"{len(self._queue)} requests wait already, {self._waiting_bytes:,} bytes: "
-                "try again in a moment"
-            )
-        self._queue.append(item)
-        self._waiting_bytes += item.bytes
+    def _expire_at(self, deadline: float, now: float) -> None:
+        if self._expiry_timer is not None:
+            self._expiry_timer.cancel()
+        self._expiry = deadline
+        self._expiry_timer = self._clock.call_later(deadline - now, self._expire)
 
-    async def _work(self) -> None:
+    def _expire(self) -> None:
+        """Tell whose deadline has passed, though the model be busy."""
+        now = self._clock.time()
+        self._expiry, self._expiry_timer = math.inf, None
+        if (earliest := self._line.expire(now)) is not None:
+            self._expire_at(earliest, now)
+        self._stir()
+
+    def _stir(self) -> None:
+        """Wake a worker that rests, as soon as a batch is due."""
+        if self._waking or not self._resting:
+            return  # whoever takes a batch looks for more
+        left = self._left()
+        if left <= 0:
+            self._waking = True
+            self._resting.pop().set_result(None)
+        elif left < math.inf:
+            if self._due_timer is None:
+                self._due_timer = self._clock.call_later(left, self._ring)
+        elif len(self._resting) == len(self._workers):
+            self._still.set()
+
+    def _ring(self) -> None:
+        self._due_timer = None
+        self._stir()
+
+    def _left(self) -> float:
+        """Seconds until a batch is due: at once if the rows that wait could fill one."""
+        if not self._line:
+            return math.inf
+        if not self._delay_s or self._line.rows >= self._settings.max_batch_rows:
+            return 0.0
+        return min(item.due for item in self._line) - self._clock.time()
+
+    async def _work(self, run: Run) -> None:
         while True:
-            self._changed.clear()
-            if not self._queue:
-                await self._changed.wait()
-            elif (delay := self._delay()) > 0:
-                timer = self._clock.call_later(delay, self._changed.set)
-                await self._changed.wait()
-                timer.cancel()
-            elif batch := self._form():
-                await self._execute(batch)
+            while self._left() > 0:
+                rest = self._event_loop.create_future()
+                self._resting.append(rest)
+                self._stir()
+                await rest
+                self._waking = False
+            if self._due_timer is not None:
+                self._due_timer.cancel()
+                self._due_timer = None
+            # Between here and the run nothing is awaited: whoever is taken is neither cancelled nor expired.
+            batch = self._line.take(self._clock.time())
+            self._stir()
+            try:
+                if batch:
+                    await self._execute(run, batch)
+            except asyncio.CancelledError:
+                for item in batch:
+                    item.answer.cancel()
+                raise
+            if self._line:
                 # A run on the event loop does not yield: let requests in that came meanwhile.
                 await asyncio.sleep(0)
 
-    def _delay(self) -> float:
-        """Seconds that the oldest item may still wait for others."""
-        left = self._queue[0].arrived + self._limits.max_delay_ms / 1000 - self._clock.time()
-        if left <= 0 or sum(item.rows for item in self._queue) >= self._limits.max_rows:
-            return 0.0
-        return left
-
-    def _form(self) -> list[_Item]:
-        """Take the next batch from the queue, in order of arrival; the oldest item says of which shapes."""
-        now = self._clock.time()
-        batch: list[_Item] = []
-        passed: list[_Item] = []
-        rows = 0
-        while self._queue and rows < self._limits.max_rows:
-            item = self._queue.popleft()
-            self._waiting_bytes -= item.bytes
-            if item.expired(now):
-                item.fail(Expired("the deadline passed in the queue: allow more time"))
-            elif batch and item.key != batch[0].key:
-                passed.append(item)
-            elif batch and rows + item.rows > self._limits.max_rows:
-                passed.append(item)
-                break  # smaller ones behind it must not starve it
-            else:
-                batch.append(item)
-                rows += item.rows
-        self._queue.extendleft(reversed(passed))
-        self._waiting_bytes += sum(item.bytes for item in passed)
-        return batch
-
-    async def _execute(self, batch: Sequence[_Item]) -> None:
+    async def _execute(self, run: Run, batch: Sequence[Item]) -> None:
         """Run a batch, hand out its rows; if it fails, each item runs alone, so that one spoils no other."""
         try:
-            answers = await self._answers(batch)
-        except asyncio.CancelledError:
-            for item in batch:
-                item.answer.cancel()
-            raise
+            await self._answer(run, batch)
+            return
         except Exception as error:  # noqa: BLE001  (whatever it is, it is its submitter's to see)
             if len(batch) == 1:
                 batch[0].fail(error)
                 return
-            for item in batch:
-                if not item.answer.done():
-                    await self._execute([item])
-            return
+        for item in batch:
+            await asyncio.sleep(0)
+            if not item.hopeless(self._clock.time()):
+                await self._execute(run, [item])
+
+    async def _answer(self, run: Run, batch: Sequence[Item]) -> None:
+        clock = self._clock
+        counts = [item.rows for item in batch]
+        rows = sum(counts)
+        padded = padded_rows(rows, self._settings.padding_buckets)
+        formed = clock.time()
+        feed = join([item.feed for item in batch], rows, padded)
+        begun = clock.time()
+        outputs = await run(feed)
+        ended = clock.time()
+        answers = split(outputs, counts, padded)
+        output_s = clock.time() - ended
+        done = BatchRun(rows=rows, input_s=begun - formed, infer_s=ended - begun, output_s=output_s)
+        self._observe(done)
         for item, answer in zip(batch, answers, strict=True):
             if not item.answer.done():  # cancelled while it ran
-                item.answer.set_result(answer)
-
-    async def _answers(self, batch: Sequence[_Item]) -> list[Answer]:
-        if len(batch) == 1:
-            return [await self._run(batch[0].feed)]
-        joined = {name: np.concatenate([item.feed[name] for item in batch]) for name in batch[0].feed}
-        outputs = await self._run(joined)
-        ends = np.cumsum([item.rows for item in batch])
-        if any(len(array) != ends[-1] for array in outputs.values()):
-            raise ValueError(f"a batch of {ends[-1]} rows was answered with another number of rows")
-        parts = {name: np.split(array, ends[:-1]) for name, array in outputs.items()}
-        return [{name: part[index] for name, part in parts.items()} for index in range(len(batch))]
+                item.answer.set_result(Batched(answer=answer, queue_s=formed - item.arrived, run=done))

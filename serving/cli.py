@@ -1,36 +1,90 @@
 """`keraport serve`."""
 
+import importlib.util
+import logging
 import os
 import signal
 import sys
-from pathlib import Path
-from typing import Annotated
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from serving.configuration import DEFAULT, as_json, as_toml
+from serving.errors import ConfigError
+from serving.options_cli import ServeOptions, settings_of
+from serving.sources_cli import ConfigFile, chosen, misspelt_variables, source, with_options
+from serving.workers.cores import oversubscription, usable_cores
 
+if TYPE_CHECKING:
+    from serving.settings import ServerSettings
+
+log = logging.getLogger(__name__)
+
+
+@with_options
 def serve(
+    context: typer.Context,
     *,
-    repository: Annotated[Path, typer.Option(help="The folder of published models.")] = Path("models"),
-    model: Annotated[str | None, typer.Option(help="Serve this model alone.")] = None,
-    host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="gRPC's; 0 takes any free one.")] = 8001,
-    max_batch: Annotated[
-        int, typer.Option(min=1, max=4096, help="Rows a run of the model takes at most.")
-    ] = 64,
-    max_delay_ms: Annotated[
-        float, typer.Option(min=0, help="How long an idle model waits for more rows to batch.")
-    ] = 0.0,
-    max_queue: Annotated[int, typer.Option(min=1, help="Requests that may wait for one model.")] = 1024,
-    max_queue_mib: Annotated[int, typer.Option(min=1, help="What they may hold together, in MiB.")] = 256,
-    grace_s: Annotated[
-        float, typer.Option(min=0, help="On SIGTERM: how long accepted requests may still take.")
-    ] = 30.0,
-    allow_unverified: Annotated[
-        bool, typer.Option("--allow-unverified", help="Serve artifacts without a passing verdict, too.")
+    options: ServeOptions,
+    config: ConfigFile = None,  # noqa: ARG001  (its callback has taken it)
+    print_config: Annotated[
+        bool, typer.Option("--print-config", help="Print what holds, and where it comes from, and exit.")
     ] = False,
+    as_document: Annotated[bool, typer.Option("--json", help="With --print-config: as JSON.")] = False,
 ) -> None:
-    """Serve the newest version of every published model over gRPC, until SIGTERM or Ctrl-C."""
+    """Serve published models until SIGTERM or Ctrl-C.
+
+    Each option can also be set by a variable, KERAPORT_ and its name, and in the file that --config names.
+    """
+    logging.basicConfig(stream=sys.stderr, format="%(levelname)s: %(message)s")
+    for sentence in misspelt_variables(sorted(os.environ)):
+        log.warning(sentence)
+    if as_document and not print_config:
+        context.fail("--json goes with --print-config: give both")
+    asked = source(context, "http_port") != DEFAULT
+    effective = options if _has_http(options, asked=asked) else replace(options, http_port=None)
+    try:
+        settings = settings_of(effective)
+    except ValueError as error:
+        context.fail(str(error))
+    if print_config:
+        values = chosen(context, effective)
+        typer.echo(as_json(values) if as_document else as_toml(values))
+        return
+    _warn(options, settings)
+    _run(settings)
+
+
+def _has_http(options: ServeOptions, *, asked: bool) -> bool:
+    """Whether REST can be served, if it is to be.
+
+    Raises:
+        ConfigError: it was asked for, and cannot.
+    """
+    missing = [name for name in ("starlette", "uvicorn") if importlib.util.find_spec(name) is None]
+    if asked and options.http_port is not None and missing:
+        raise ConfigError(
+            f"http_port {options.http_port} needs {missing[0]}: "
+            "pip install 'keraport[http]', or set it to off"
+        )
+    return not missing
+
+
+def _warn(options: ServeOptions, settings: "ServerSettings") -> None:
+    if options.http_port is not None and settings.http_port is None:
+        log.warning("REST is off: pip install 'keraport[http]', or --http-port off for silence")
+    too_many = oversubscription(
+        workers=settings.workers,
+        sessions=settings.defaults.sessions,
+        intra_op_threads=settings.defaults.intra_op_threads or 1,
+        cores=usable_cores(),
+    )
+    if too_many is not None:
+        log.warning(too_many)
+
+
+def _run(settings: "ServerSettings") -> None:
     # Until the server hears of them itself: there is nothing yet to drain.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
@@ -39,24 +93,9 @@ def serve(
 
     import asyncio
 
-    from serving.batcher import BatchLimits
-    from serving.server import ServerOptions, serve_until_stopped
+    from serving.workers.supervisor import supervise
 
-    options = ServerOptions(
-        repository=repository,
-        model=model,
-        host=host,
-        port=port,
-        limits=BatchLimits(
-            max_rows=max_batch,
-            max_delay_ms=max_delay_ms,
-            max_queue=max_queue,
-            max_queue_bytes=max_queue_mib * 1024 * 1024,
-        ),
-        grace_s=grace_s,
-        allow_unverified=allow_unverified,
-    )
-    asyncio.run(serve_until_stopped(options))
+    asyncio.run(supervise(settings))
 
 
 def _leave(*_: object) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from export.manifest import DATATYPES, TensorInfo
 from export.runner import Answer, Feed
+from serving.codec_bytes import MAX_STRINGS, as_text, from_raw, to_raw
 from serving.errors import QUOTED_CHARACTERS, InvalidTensor, quoted, shortened
 from serving.proto.inference_pb2 import InferTensorContents
 from serving.proto.methods import MAX_MESSAGE_BYTES
@@ -21,12 +22,14 @@ from serving.proto.methods import MAX_MESSAGE_BYTES
 _NAMES = {dtype: name for name, dtype in DATATYPES.items()}
 _LITTLE_ENDIAN = {name: dtype.newbyteorder("<") for name, dtype in DATATYPES.items()}
 
+TEXT_KINDS = "OSTU"  # numpy's kinds of arrays of bytes or str: objects, and those of its own string types
+
 MAX_RANK = 32  # numpy 1's limit, which no model is known to need
 
 # An element takes at least a byte of the message. Counted without zeros, which hide any size beside them.
 MAX_ELEMENTS = MAX_MESSAGE_BYTES
 
-# The repeated field that holds each datatype; FP16 has none and travels raw only.
+# The repeated field that holds each datatype; FP16 and BF16 have none and travel raw only.
 TYPED_FIELDS: Mapping[str, str] = {
     "BOOL": "bool_contents",
     "INT8": "int_contents",
@@ -39,6 +42,7 @@ TYPED_FIELDS: Mapping[str, str] = {
     "UINT64": "uint64_contents",
     "FP32": "fp32_contents",
     "FP64": "fp64_contents",
+    "BYTES": "bytes_contents",
 }
 
 
@@ -96,17 +100,21 @@ def decode(tensors: Sequence[Tensor], raw: Sequence[bytes]) -> Answer:
         raise InvalidTensor(f"{len(raw)} raw contents came for {len(tensors)} tensors: send one for each")
     arrays: Answer = {}
     for position, tensor in enumerate(tensors):
-        if tensor.name in arrays:
-            raise InvalidTensor(f"{quoted(tensor.name)} came twice: send each tensor once")
-        if tensor.datatype not in DATATYPES:
+        name, datatype = tensor.name, tensor.datatype
+        if name in arrays:
+            raise InvalidTensor(f"{quoted(name)} came twice: send each tensor once")
+        if datatype not in DATATYPES:
             known = ", ".join(DATATYPES)
-            came = f"{quoted(tensor.name)} came as {quoted(tensor.datatype)}"
-            raise InvalidTensor(f"{came}, expected one of: {known}")
-        _check_shape(tensor)
-        if raw:
-            arrays[tensor.name] = _from_raw(tensor, raw[position])
+            raise InvalidTensor(f"{quoted(name)} came as {quoted(datatype)}, expected one of: {known}")
+        shape = _checked_shape(name, datatype, tensor.shape)
+        if not raw:
+            arrays[name] = _from_typed(tensor, datatype, shape)
+        elif tensor.HasField("contents"):
+            raise InvalidTensor(f"{quoted(name)} came with raw and with typed contents: send one of the two")
+        elif datatype == "BYTES":
+            arrays[name] = from_raw(name, shape, raw[position])
         else:
-            arrays[tensor.name] = _from_typed(tensor)
+            arrays[name] = _from_raw(name, datatype, shape, raw[position])
     return arrays
 
 
@@ -114,14 +122,16 @@ def encode(arrays: Feed, tensors: TensorContainer, raw: RawContainer) -> None:
     """Append arrays to a message, as raw contents.
 
     Raises:
-        InvalidTensor: the protocol has no such dtype.
+        InvalidTensor: the protocol has no such dtype, or an array of objects holds what is no text.
     """
     for name, array in arrays.items():
-        datatype = _NAMES.get(array.dtype.newbyteorder("="))
-        if datatype is None:
-            raise InvalidTensor(f"{quoted(name)} is {array.dtype}, expected one of: {', '.join(DATATYPES)}")
+        datatype = _NAMES.get(array.dtype) or _datatype(name, array.dtype)
+        if datatype == "BYTES":
+            content = to_raw(name, array)
+        else:
+            content = array.astype(_LITTLE_ENDIAN[datatype], copy=False).tobytes()
         tensors.add(name=name, datatype=datatype, shape=array.shape)
-        raw.append(array.astype(_LITTLE_ENDIAN[datatype], copy=False).tobytes())
+        raw.append(content)
 
 
 def check_feed(feed: Feed, inputs: Sequence[TensorInfo], *, max_rows: int) -> int:
@@ -136,7 +146,7 @@ def check_feed(feed: Feed, inputs: Sequence[TensorInfo], *, max_rows: int) -> in
         The number of rows.
 
     Raises:
-        InvalidTensor: a name, dtype, shape or number of rows is not what the model takes.
+        InvalidTensor: a name, dtype, shape or number of rows is not what the model takes, or a text is none.
     """
     expected = {tensor.name: tensor for tensor in inputs}
     if feed.keys() != expected.keys():
@@ -164,61 +174,65 @@ def _check_input(array: NDArray[Any], expected: TensorInfo) -> None:
         raise InvalidTensor(
             f"{expected.name!r} came in shape {_text(array.shape)}, expected {_text(expected.shape)}"
         )
+    if datatype == "BYTES":
+        as_text(expected.name, array)  # as a model takes it; one request's must not spoil a batch
 
 
-def _check_shape(tensor: Tensor) -> None:
-    """Refuse a shape that no array could have, whatever its contents."""
-    shape = tensor.shape
-    if len(shape) > MAX_RANK:
+def _datatype(name: str, dtype: np.dtype[Any]) -> str:
+    """The datatype of an array whose dtype is not just the one that is read."""
+    datatype = "BYTES" if dtype.kind in TEXT_KINDS else _NAMES.get(dtype.newbyteorder("="))
+    if datatype is None:
+        raise InvalidTensor(f"{quoted(name)} is {dtype}, expected one of: {', '.join(DATATYPES)}")
+    return datatype
+
+
+def _checked_shape(name: str, datatype: str, sizes: Sequence[int]) -> tuple[int, ...]:
+    """The shape, unless no array could have it, whatever its contents."""
+    most = MAX_STRINGS if datatype == "BYTES" else MAX_ELEMENTS
+    if len(sizes) > MAX_RANK:
         expected = f"at most {MAX_RANK} dimensions"
-    elif any(size < 0 for size in shape):
-        expected = "no negatives"
-    elif math.prod(size or 1 for size in shape) > MAX_ELEMENTS:
-        expected = f"at most {MAX_ELEMENTS} elements"
     else:
-        return
-    raise InvalidTensor(f"{quoted(tensor.name)} came in shape {_text(shape)}, expected {expected}")
+        shape = tuple(sizes)
+        if min(shape, default=0) < 0:
+            expected = "no negatives"
+        elif math.prod(size or 1 for size in shape) > most:
+            expected = f"at most {most} elements"
+        else:
+            return shape
+    raise InvalidTensor(f"{quoted(name)} came in shape {_text(sizes)}, expected {expected}")
 
 
-def _from_raw(tensor: Tensor, content: bytes) -> NDArray[Any]:
-    if tensor.HasField("contents"):
-        raise InvalidTensor(
-            f"{quoted(tensor.name)} came with raw and with typed contents: send one of the two"
-        )
-    dtype = _LITTLE_ENDIAN[tensor.datatype]
-    size = math.prod(tensor.shape) * dtype.itemsize
+def _from_raw(name: str, datatype: str, shape: tuple[int, ...], content: bytes) -> NDArray[Any]:
+    dtype = _LITTLE_ENDIAN[datatype]
+    size = math.prod(shape) * dtype.itemsize
     if len(content) != size:
         raise InvalidTensor(
-            f"{quoted(tensor.name)} came with {len(content)} bytes, "
-            f"expected {size} for {tensor.datatype} {_text(tensor.shape)}"
+            f"{quoted(name)} came with {len(content)} bytes, expected {size} for {datatype} {_text(shape)}"
         )
     # numpy takes any byte for a bool, and computes nonsense with those that are neither 0 nor 1.
-    if tensor.datatype == "BOOL" and content.translate(None, b"\0\1"):
-        raise InvalidTensor(f"{quoted(tensor.name)} came with bytes that are neither 0 nor 1, expected BOOL")
-    return np.ndarray(tuple(tensor.shape), dtype, content)
+    if datatype == "BOOL" and content.translate(None, b"\0\1"):
+        raise InvalidTensor(f"{quoted(name)} came with bytes that are neither 0 nor 1, expected BOOL")
+    return np.ndarray(shape, dtype, content)
 
 
-def _from_typed(tensor: Tensor) -> NDArray[Any]:
-    field = TYPED_FIELDS.get(tensor.datatype)
+def _from_typed(tensor: Tensor, datatype: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    field = TYPED_FIELDS.get(datatype)
     if field is None:
-        raise InvalidTensor(f"{quoted(tensor.name)} came typed, expected raw contents for {tensor.datatype}")
+        raise InvalidTensor(f"{quoted(tensor.name)} came typed, expected raw contents for {datatype}")
     for sent, _ in tensor.contents.ListFields():
         if sent.name != field:
-            raise InvalidTensor(
-                f"{quoted(tensor.name)} came in {sent.name}, expected {field} for {tensor.datatype}"
-            )
+            raise InvalidTensor(f"{quoted(tensor.name)} came in {sent.name}, expected {field} for {datatype}")
     values = getattr(tensor.contents, field)
-    size = math.prod(tensor.shape)
+    size = math.prod(shape)
     if len(values) != size:
         raise InvalidTensor(
-            f"{quoted(tensor.name)} came with {len(values)} values, "
-            f"expected {size} for shape {_text(tensor.shape)}"
+            f"{quoted(tensor.name)} came with {len(values)} values, expected {size} for shape {_text(shape)}"
         )
     try:
-        return np.array(values, dtype=DATATYPES[tensor.datatype]).reshape(tuple(tensor.shape))
+        return np.array(values, dtype=DATATYPES[datatype]).reshape(shape)
     except OverflowError as error:
         raise InvalidTensor(
-            f"{quoted(tensor.name)} came with a value beyond {tensor.datatype}: choose a wider datatype"
+            f"{quoted(tensor.name)} came with a value beyond {datatype}: choose a wider datatype"
         ) from error
 
 

@@ -3,9 +3,16 @@
 ServingError
 ├── RepositoryError  there is no repository, or nothing in it can be served
 ├── ModelRefused     one published version must not or cannot be served
+├── WorkerLost       no worker process is left to do what is asked
+├── ConfigError      a configuration file cannot be used
 ├── AddressError     the server cannot listen where it should
+├── SecurityError    a certificate, key or token file cannot be used
+├── ObservationError  requests cannot be logged or traced as told
 └── RequestError     one request cannot be answered
     ├── ModelNotFound  no such model or version is loaded
+    ├── LoadRefused    a model that was to be loaded must not or cannot be served
+    ├── Forbidden      the client may not do this
+    ├── Unauthenticated  the client does not say who it is
     ├── InvalidRequest  it is too long somewhere, or asks for what this server does not do
     ├── InvalidTensor  a tensor is not what the protocol or the model expects
     ├── QueueFull      too many requests wait already
@@ -44,8 +51,24 @@ class ModelRefused(ServingError):
     """One published version must not or cannot be served."""
 
 
+class WorkerLost(ServingError):
+    """No worker process is left to do what is asked."""
+
+
+class ConfigError(ServingError):
+    """A configuration file cannot be used."""
+
+
 class AddressError(ServingError):
     """The server cannot listen where it should."""
+
+
+class SecurityError(ServingError):
+    """A certificate, key or token file cannot be used."""
+
+
+class ObservationError(ServingError):
+    """Requests cannot be logged or traced as told."""
 
 
 class RequestError(ServingError):
@@ -54,6 +77,18 @@ class RequestError(ServingError):
 
 class ModelNotFound(RequestError):
     """No such model or version is loaded."""
+
+
+class LoadRefused(RequestError):
+    """A model that was to be loaded must not or cannot be served."""
+
+
+class Forbidden(RequestError):
+    """The client may not do this."""
+
+
+class Unauthenticated(RequestError):
+    """The client does not say who it is."""
 
 
 class InvalidRequest(RequestError):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from export.runner import Answer, Feed
+from serving.statistics import BatchRun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,8 +16,8 @@ class Inference:
         version: of the model; empty for the newest one that is served.
         id: to be echoed.
         feed: input name to array, the first dimension counts rows.
-        outputs: the names of those wanted, in the order of the answer, each with how many top classes to give in
-            place of its values, 0 for the values; all of the model's outputs if empty.
+        outputs: the names of those wanted, in the order of the answer, each with how many top classes to give
+            in place of its values, 0 for the values; all of the model's outputs if empty.
         timeout_s: the request's own parameter `timeout`; None if it has none.
         remaining_s: until the transport's deadline; None if there is none.
         priority: 1 is the highest, 0 the model's default.
@@ -43,9 +44,15 @@ class Outcome:
         version: the one that answered.
         id: the request's.
         outputs: output name to array, in the order that was asked for, else in the manifest's.
+        rows: of the request.
+        queue_s: seconds that it waited for its batch.
+        run: of the batch.
     """
 
     model: str
     version: str
     id: str
     outputs: Answer
+    rows: int
+    queue_s: float
+    run: BatchRun

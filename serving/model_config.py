@@ -1,28 +1,29 @@
 """A model's metadata and configuration, in the protocol's messages."""
 
 import json
+from collections.abc import Sequence
 
 from export.manifest import TensorInfo
-from serving.batcher import BatchLimits
 from serving.proto import inference_pb2 as pb
 from serving.session import Session
+from serving.settings import ModelSettings, Policy, VersionPolicy
 
 PLATFORM = "onnxruntime_onnx"
 BACKEND = "onnxruntime"
 
 
-def metadata_message(session: Session) -> pb.ModelMetadataResponse:
-    """Names, datatypes and shapes, -1 for free dimensions."""
+def metadata_message(session: Session, versions: Sequence[str]) -> pb.ModelMetadataResponse:
+    """Names, datatypes and shapes, -1 for free dimensions; the versions are those that are served."""
     return pb.ModelMetadataResponse(
         name=session.name,
-        versions=[session.version],
+        versions=versions,
         platform=PLATFORM,
         inputs=[_tensor_metadata(tensor) for tensor in session.manifest.inputs],
         outputs=[_tensor_metadata(tensor) for tensor in session.manifest.outputs],
     )
 
 
-def config_message(session: Session, limits: BatchLimits) -> pb.ModelConfig:
+def config_message(session: Session, settings: ModelSettings) -> pb.ModelConfig:
     """Triton's configuration: dimensions without the batch, how requests are batched, class labels.
 
     The labels, for which the protocol has no field, are a JSON list under the parameter `labels`.
@@ -32,27 +33,51 @@ def config_message(session: Session, limits: BatchLimits) -> pb.ModelConfig:
         name=session.name,
         platform=PLATFORM,
         backend=BACKEND,
-        version_policy=pb.ModelVersionPolicy(latest=pb.ModelVersionPolicy.Latest(num_versions=1)),
-        max_batch_size=limits.max_rows,
+        version_policy=_policy_message(settings.versions),
+        max_batch_size=settings.max_batch_rows,
         input=[
-            pb.ModelInput(name=tensor.name, data_type=f"TYPE_{tensor.datatype}", dims=tensor.shape[1:])
+            pb.ModelInput(name=tensor.name, data_type=config_datatype(tensor.datatype), dims=tensor.shape[1:])
             for tensor in manifest.inputs
         ],
         output=[
-            pb.ModelOutput(name=tensor.name, data_type=f"TYPE_{tensor.datatype}", dims=tensor.shape[1:])
+            pb.ModelOutput(
+                name=tensor.name, data_type=config_datatype(tensor.datatype), dims=tensor.shape[1:]
+            )
             for tensor in manifest.outputs
         ],
+        instance_group=[
+            pb.ModelInstanceGroup(count=settings.sessions, kind=pb.ModelInstanceGroup.Kind.KIND_CPU)
+        ],
         dynamic_batching=pb.ModelDynamicBatching(
-            max_queue_delay_microseconds=round(limits.max_delay_ms * 1000),
+            preferred_batch_size=settings.padding_buckets,
+            max_queue_delay_microseconds=round(settings.max_delay_ms * 1000),
+            priority_levels=settings.priority_levels,
+            default_priority_level=settings.default_priority,
             default_queue_policy=pb.ModelQueuePolicy(
-                allow_timeout_override=True, max_queue_size=limits.max_queue
+                default_timeout_microseconds=round(settings.default_timeout_ms * 1000),
+                allow_timeout_override=True,
+                max_queue_size=settings.max_queue,
             ),
         ),
         parameters={"labels": pb.ModelParameter(string_value=json.dumps(manifest.labels))},
     )
 
 
+def config_datatype(datatype: str) -> str:
+    """What a configuration calls one of the protocol's datatypes, such as `TYPE_FP32`."""
+    return "TYPE_STRING" if datatype == "BYTES" else f"TYPE_{datatype}"
+
+
 def _tensor_metadata(tensor: TensorInfo) -> pb.ModelMetadataResponse.TensorMetadata:
     return pb.ModelMetadataResponse.TensorMetadata(
         name=tensor.name, datatype=tensor.datatype, shape=tensor.shape
     )
+
+
+def _policy_message(policy: VersionPolicy) -> pb.ModelVersionPolicy:
+    message = pb.ModelVersionPolicy
+    if policy.kind is Policy.ALL:
+        return message(all=message.All())
+    if policy.kind is Policy.LISTED:
+        return message(specific=message.Specific(versions=policy.versions))
+    return message(latest=message.Latest(num_versions=policy.latest))

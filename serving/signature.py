@@ -12,11 +12,14 @@ from serving.errors import ModelRefused, shortened
 # onnxruntime's names of the protocol's datatypes.
 ELEMENTS: Mapping[str, str] = {
     "BOOL": "bool",
+    "BYTES": "string",
+    "BF16": "bfloat16",
     "FP16": "float16",
     "FP32": "float",
     "FP64": "double",
     **{name: name.lower() for name in DATATYPES if name.startswith(("INT", "UINT"))},
 }
+KNOWN_TYPES = frozenset(f"tensor({element})" for element in ELEMENTS.values())
 
 CLASS_SCORES = ("logits", "probabilities")
 
@@ -83,6 +86,10 @@ def _check_tensors(kind: str, tensors: Sequence[TensorInfo], nodes: Mapping[str,
                 f"{tensor.name} has no free first dimension to batch along: export the model with one"
             )
         node = nodes[tensor.name]
+        if node.type not in KNOWN_TYPES:
+            raise ModelRefused(
+                f"{tensor.name} is {node.type}, for which the protocol has no datatype: cast it in the model"
+            )
         element = ELEMENTS.get(tensor.datatype)
         if node.type != f"tensor({element})" or not _allows(node.shape, tensor.shape):
             shape = [size if isinstance(size, int) else -1 for size in node.shape]

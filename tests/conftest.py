@@ -127,9 +127,10 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServ
     def start(repository: Path, *arguments: object, wait_s: float = 60) -> RunningServer:
         log = tmp_path_factory.mktemp("server") / "stderr"
         with log.open("wb") as stderr:
-            command = [sys.executable, "-m", "keraport", "serve", "--port", "0", "--repository", repository]
+            command = [sys.executable, "-m", "keraport", "serve", "--repository", repository]
+            ports = [f"--{kind}port={0 if kind == '' else 'off'}" for kind in ("", "http-", "metrics-")]
             process = subprocess.Popen(
-                [*command, *map(str, arguments)],
+                [*command, *ports, "--workers=1", *map(str, arguments)],
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
                 stderr=stderr,
             )
@@ -216,20 +217,22 @@ def classifier() -> Classifier:
     return Classifier()
 
 
-PublishClassifier = Callable[..., Path]
+Publish = Callable[..., Path]
+Infos = tuple[TensorInfo, ...]
+
+NO_HASH = "0" * 64
 
 
 @pytest.fixture(scope="session")
-def publish_classifier(classifier: Classifier) -> PublishClassifier:
-    """Publish a version of the classifier; keywords change its artifact's row in the manifest."""
+def publish_onnx() -> Publish:
+    """Publish a version of any ONNX model; keywords change its artifact's row in the manifest."""
 
     def publish(
-        repository: Path, model: str = "digits", version: int = 1, *, idle_turns: int = 0, **changes: object
+        folder: Path, content: bytes, inputs: Infos, outputs: Infos, *, labels: str = "", **changes: object
     ) -> Path:
-        folder = repository / model / str(version)
         folder.mkdir(parents=True)
         path = folder / "model.onnx"
-        path.write_bytes(classifier.onnx(idle_turns=idle_turns))
+        path.write_bytes(content)
         digest = content_sha256(path)
         artifact = Artifact(
             format=Format.ONNX,
@@ -239,23 +242,19 @@ def publish_classifier(classifier: Classifier) -> PublishClassifier:
             sha256=digest,
             verdict=Verdict.PASS,
             reason="computed by numpy alike",
-            binding=Binding(artifact_sha256=digest, reference_sha256="0" * 64, data_sha256="0" * 64),
+            binding=Binding(artifact_sha256=digest, reference_sha256=NO_HASH, data_sha256=NO_HASH),
             session=SessionSettings(),
         )
-        tensor = partial(TensorInfo, datatype="FP32", shape=(-1, 10))
         manifest = Manifest(
             schema_version=SCHEMA_VERSION,
-            model=model,
-            version=version,
+            model=folder.parent.name,
+            version=int(folder.name),
             created="2026-01-01T00:00:00Z",
-            source=Source(checkpoint_sha256="0" * 64, run=None),
-            dataset=DataInfo(name="none", sha256="0" * 64, samples=0),
-            inputs=(TensorInfo(name="image", datatype="UINT8", shape=(-1, 28, 28, 1), meaning="pixels"),),
-            outputs=(
-                tensor(name="logits", meaning="logits"),
-                tensor(name="probabilities", meaning="probabilities"),
-            ),
-            labels=tuple("abcdefghij"),
+            source=Source(checkpoint_sha256=NO_HASH, run=None),
+            dataset=DataInfo(name="none", sha256=NO_HASH, samples=0),
+            inputs=inputs,
+            outputs=outputs,
+            labels=tuple(labels),
             artifacts=(replace(artifact, **changes),),
             packages={},
             cpu_flags=(),
@@ -267,9 +266,27 @@ def publish_classifier(classifier: Classifier) -> PublishClassifier:
 
 
 @pytest.fixture(scope="session")
+def publish_classifier(classifier: Classifier, publish_onnx: Publish) -> Publish:
+    """Publish a version of the classifier; keywords as those of `publish_onnx`."""
+
+    def publish(
+        repository: Path, model: str = "digits", version: int = 1, *, idle_turns: int = 0, **changes: object
+    ) -> Path:
+        image = TensorInfo(name="image", datatype="UINT8", shape=(-1, 28, 28, 1), meaning="pixels")
+        scores = tuple(
+            TensorInfo(name=name, datatype="FP32", shape=(-1, 10), meaning=name)
+            for name in ("logits", "probabilities")
+        )
+        content, folder = classifier.onnx(idle_turns=idle_turns), repository / model / str(version)
+        return publish_onnx(folder, content, (image,), scores, labels="abcdefghij", **changes)
+
+    return publish
+
+
+@pytest.fixture(scope="session")
 def digits_server(
     tmp_path_factory: pytest.TempPathFactory,
-    publish_classifier: PublishClassifier,
+    publish_classifier: Publish,
     start_server: StartServer,
 ) -> RunningServer:
     """One server of the classifier, version 1 of `digits`, for all tests that only ask it."""

@@ -34,12 +34,17 @@ EXTRAS: Mapping[str, Mapping[str, str]] = {
         "grpcio-health-checking": "grpc_health.v1.health",
         "grpcio-reflection": "grpc_reflection.v1alpha.reflection",
         "onnxruntime": "onnxruntime",
+        "prometheus-client": "prometheus_client",
         "protobuf": "google.protobuf.message",
     },
     "client": {"grpcio": "grpc", "pillow": "PIL.Image", "protobuf": "google.protobuf.message"},
     "http": {"starlette": "starlette.applications", "uvicorn": "uvicorn"},
+    "otel": {
+        "opentelemetry-exporter-otlp-proto-http": "opentelemetry.exporter.otlp.proto.http.trace_exporter",
+        "opentelemetry-sdk": "opentelemetry.sdk.trace.export",
+    },
 }
-BASES = {"export": ("train",)}  # extras that an extra brings along
+BASES = {"export": ("train",), "otel": ("serve",)}  # extras that an extra brings along
 ALTERNATIVES = {"tensorflow": ("tensorflow-cpu", "tensorflow")}
 AT_ONCE = 2
 TIME_LIMIT_S = 180.0

@@ -1,9 +1,14 @@
 """What the docs list is what the code has."""
 
 import re
+from dataclasses import fields
 from pathlib import Path
+from typing import get_type_hints
 
 from export.formats import FORMATS, Family
+from serving.notation import plain, toml_text
+from serving.options_cli import ServeOptions
+from serving.settings import RANGES, ModelSettings
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -16,3 +21,46 @@ def test_the_table_of_formats_is_the_codes():
         default = "always" if spec.required else "yes" if spec.default else "no"
         expected.append((kind, " | ".join([file, spec.precision, spec.tier, default, spec.what])))
     assert rows == expected
+
+
+def rows_after(heading):
+    """A table's rows of `configuration.md`, as cells; the first row and the rule below it are its head."""
+    section = (DOCS / "configuration.md").read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def written(value):
+    return "" if value is None else f"`{toml_text(plain(value))}`"
+
+
+def span(name):
+    return "{:,} to {:,}".format(*RANGES[name]) if name in RANGES else ""
+
+
+def test_the_table_of_options_is_the_codes():
+    hints = get_type_hints(ServeOptions, include_extras=True)
+    expected = []
+    for each in fields(ServeOptions):
+        (option,) = hints[each.name].__metadata__
+        told = option.show_default
+        expected.append(
+            [
+                f"`--{each.name.replace('_', '-')}`",
+                f"`{option.envvar}`",
+                f"`{each.name}`",
+                told if isinstance(told, str) else written(each.default),
+                span(each.name),
+                option.help,
+            ]
+        )
+    assert rows_after("Options") == expected
+
+
+def test_the_table_of_config_toml_is_the_codes():
+    defaults = ModelSettings()
+    expected = [
+        [f"`{each.name}`", written(getattr(defaults, each.name)), span(each.name)]
+        for each in fields(ModelSettings)
+    ]
+    assert [row[:3] for row in rows_after("A model's `config.toml`")] == expected

@@ -48,6 +48,13 @@ def test_the_batcher_knows_neither_grpc_nor_onnxruntime():
     assert not loaded_by("import serving.batcher") & {"grpc", "google", "onnxruntime"}
 
 
+def test_what_a_supervisor_needs_is_light():
+    modules = ("cli", "settings", "repository.config_file", "repository.checked_settings", "workers.cores")
+    loaded = loaded_by(f"import {', '.join(f'serving.{name}' for name in modules)}")
+    assert "serving" in loaded
+    assert not loaded & {"numpy", "grpc", "google", "onnxruntime", "onnx"}
+
+
 @pytest.mark.parametrize(
     "arguments",
     [["--help"], *([command, "--help"] for command in ("serve", "predict", "inspect", "parity", "doctor"))],

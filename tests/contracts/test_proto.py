@@ -8,6 +8,7 @@ import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 
 from export.manifest import DATATYPES
+from serving.model_config import config_datatype
 from serving.proto import inference_pb2 as pb
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -103,7 +104,7 @@ def test_every_method_is_tritons(ours, triton):
 
 
 def test_every_datatype_has_its_number_in_the_configuration():
-    assert {f"TYPE_{datatype}" for datatype in DATATYPES} <= set(pb.DataType.DESCRIPTOR.values_by_name)
+    assert {config_datatype(datatype) for datatype in DATATYPES} <= set(pb.DataType.DESCRIPTOR.values_by_name)
 
 
 def test_the_stubs_are_what_the_proto_gives(tmp_path):

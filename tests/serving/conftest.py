@@ -6,7 +6,8 @@ import contextlib
 import numpy as np
 import pytest
 
-from serving.batcher import Batcher, BatchLimits
+from serving.batcher import Batcher
+from serving.settings import ModelSettings
 
 
 class HandClock:
@@ -66,6 +67,11 @@ class GatedModel:
         self._gates.pop(0).set_result(None)
         await settle()
 
+    async def open_all(self):
+        """Let whatever runs, and whatever follows from it, end."""
+        while self._gates:
+            await self.open()
+
 
 async def settle():
     for _ in range(10):
@@ -73,17 +79,20 @@ async def settle():
 
 
 class Bench:
-    """A batcher, its model and its clock."""
+    """A batcher, its model, its clock and what it told of its runs."""
 
-    def __init__(self, batcher, model, clock):
-        self.batcher, self.model, self.clock = batcher, model, clock
+    def __init__(self, batcher, model, clock, observed):
+        self.batcher, self.model, self.clock, self.observed = batcher, model, clock, observed
 
-    async def submit(self, *values, width=1, deadline=None):
+    async def submit(self, *values, width=1, dtype=np.float32, **options):
         """Submit one item, a row for each value, and let it arrive."""
-        feed = {"x": np.tile(np.array(values, np.float32)[:, None], (1, width))}
-        task = asyncio.create_task(self.batcher.submit(feed, deadline))
+        feed = {"x": np.tile(np.array(values, dtype)[:, None], (1, width))}
+        task = asyncio.create_task(self.batcher.submit(feed, **options))
         await settle()
         return task
+
+    async def settle(self):
+        await settle()
 
     async def cancel(self, task):
         task.cancel()
@@ -100,12 +109,13 @@ class Bench:
 
 @pytest.fixture
 async def bench_of():
-    """Make a bench with limits."""
+    """Make a bench with a model's settings."""
     async with contextlib.AsyncExitStack() as stack:
 
-        async def make(**limits):
-            model, clock = GatedModel(), HandClock()
-            batcher = await stack.enter_async_context(Batcher(model.run, BatchLimits(**limits), clock))
-            return Bench(batcher, model, clock)
+        async def make(**settings):
+            model, clock, observed = GatedModel(), HandClock(), []
+            checked = ModelSettings(**settings)
+            batcher = Batcher([model.run] * checked.sessions, checked, clock, observed.append)
+            return Bench(await stack.enter_async_context(batcher), model, clock, observed)
 
         yield make

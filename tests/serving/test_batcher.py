@@ -5,16 +5,17 @@ import asyncio
 import numpy as np
 import pytest
 
-from serving.batcher import BatchLimits
+from serving.batcher import Batcher
 from serving.errors import Expired, QueueFull
+from serving.settings import ModelSettings
 
 
 def rows(task):
-    return task.result()["y"][:, 0].tolist()
+    return task.result().answer["y"][:, 0].tolist()
 
 
 async def test_what_queues_during_a_run_makes_the_next_batch(bench_of):
-    bench = await bench_of(max_rows=4)
+    bench = await bench_of(max_batch_rows=4)
     tasks = [await bench.submit(value) for value in range(1, 7)]
     assert bench.model.batches == [[1]]
     await bench.open()
@@ -26,7 +27,7 @@ async def test_what_queues_during_a_run_makes_the_next_batch(bench_of):
 
 
 async def test_each_submitter_gets_its_own_rows(bench_of):
-    bench = await bench_of(max_rows=16)
+    bench = await bench_of(max_batch_rows=16)
     first = await bench.submit(0)
     items = [list(range(10 * count, 11 * count)) for count in (3, 1, 5, 2)]
     tasks = [await bench.submit(*item) for item in items]
@@ -38,7 +39,7 @@ async def test_each_submitter_gets_its_own_rows(bench_of):
 
 
 async def test_a_batch_never_exceeds_its_rows_and_keeps_the_order(bench_of):
-    bench = await bench_of(max_rows=4)
+    bench = await bench_of(max_batch_rows=4)
     await bench.submit(0)
     for item in ((1, 1, 1), (2, 2), (3,)):
         await bench.submit(*item)
@@ -50,18 +51,55 @@ async def test_a_batch_never_exceeds_its_rows_and_keeps_the_order(bench_of):
 
 
 async def test_different_shapes_never_share_a_batch(bench_of):
-    bench = await bench_of(max_rows=8)
+    bench = await bench_of(max_batch_rows=8)
     await bench.submit(0)
     tasks = [await bench.submit(value, width=1 + value % 2) for value in (1, 2, 3, 4)]
     await bench.open()
     await bench.open()
     assert bench.model.batches == [[0], [1, 3], [2, 4]]
     await bench.open()
-    assert [task.result()["y"].shape for task in tasks] == [(1, 2), (1, 1), (1, 2), (1, 1)]
+    assert [task.result().answer["y"].shape for task in tasks] == [(1, 2), (1, 1), (1, 2), (1, 1)]
+
+
+async def test_different_dtypes_never_share_a_batch(bench_of):
+    bench = await bench_of(max_batch_rows=8)
+    await bench.submit(0)
+    dtypes = (np.float32, np.float64, np.int64, np.float32)
+    tasks = [await bench.submit(value, dtype=dtype) for value, dtype in enumerate(dtypes, 1)]
+    await bench.open()
+    assert bench.model.batches == [[0], [1, 4]]
+    await bench.model.open_all()
+    assert bench.model.batches == [[0], [1, 4], [2], [3]]
+    assert [task.result().answer["y"].dtype for task in tasks] == list(dtypes)
+
+
+async def test_inputs_join_by_name_whatever_their_order():
+    fed = []
+
+    async def run(feed):
+        fed.append(feed)
+        return {"y": feed["a"] - feed["b"]}
+
+    one, two = (np.full((rows, 3), rows, np.float32) for rows in (1, 2))
+    async with Batcher([run], ModelSettings()) as batcher, asyncio.TaskGroup() as group:
+        first = group.create_task(batcher.submit({"a": one, "b": 2 * one}))
+        second = group.create_task(batcher.submit({"b": 5 * two, "a": two}))
+    assert [len(feed["a"]) for feed in fed] == [3]
+    assert first.result().answer["y"].tolist() == [[-1] * 3]
+    assert second.result().answer["y"].tolist() == [[-8] * 3] * 2
+
+
+async def test_one_that_runs_alone_is_not_copied():
+    async def run(feed):
+        return {"y": feed["x"]}
+
+    rows = np.ones((2, 2), np.float32)
+    async with Batcher([run], ModelSettings()) as batcher:
+        assert (await batcher.submit({"x": rows})).answer["y"] is rows
 
 
 async def test_an_idle_model_waits_for_the_delay(bench_of):
-    bench = await bench_of(max_rows=4, max_delay_ms=10)
+    bench = await bench_of(max_batch_rows=4, max_delay_ms=10)
     await bench.submit(1)
     await bench.advance(0.004)
     await bench.submit(2)
@@ -75,7 +113,7 @@ async def test_an_idle_model_waits_for_the_delay(bench_of):
 
 
 async def test_a_full_batch_does_not_wait(bench_of):
-    bench = await bench_of(max_rows=3, max_delay_ms=10)
+    bench = await bench_of(max_batch_rows=3, max_delay_ms=10)
     await bench.submit(1)
     await bench.submit(2, 3)
     assert bench.model.batches == [[1, 2, 3]]
@@ -83,7 +121,7 @@ async def test_a_full_batch_does_not_wait(bench_of):
 
 
 async def test_a_full_queue_sheds(bench_of):
-    bench = await bench_of(max_rows=1, max_queue=2)
+    bench = await bench_of(max_batch_rows=1, max_queue=2)
     tasks = [await bench.submit(value) for value in (1, 2, 3, 4)]
     with pytest.raises(QueueFull, match="2 requests wait already"):
         tasks[3].result()
@@ -92,17 +130,20 @@ async def test_a_full_queue_sheds(bench_of):
     assert [rows(task) for task in tasks[:3]] == [[-1], [-2], [-3]]
 
 
+MIB = 1024 * 1024
+
+
 async def test_a_queue_that_holds_too_much_sheds(bench_of):
-    bench = await bench_of(max_rows=2, max_queue_bytes=100)
-    running, large = await bench.submit(1), await bench.submit(2, width=50)
-    with pytest.raises(QueueFull, match="1 requests wait already, 200 bytes"):
+    bench = await bench_of(max_batch_rows=2, max_queue_mib=1)
+    running, large = await bench.submit(1), await bench.submit(2, width=MIB // 2)
+    with pytest.raises(QueueFull, match="1 requests wait already, 2,097,152 bytes"):
         (await bench.submit(3)).result()
     await bench.cancel(large)
     assert bench.batcher.waiting_bytes == 0
-    wide, narrow = await bench.submit(4, width=20), await bench.submit(5)
-    assert bench.batcher.waiting_bytes == 84
+    wide, narrow = await bench.submit(4, width=MIB // 8), await bench.submit(5)
+    assert bench.batcher.waiting_bytes == MIB // 2 + 4
     with pytest.raises(QueueFull, match="2 requests wait already"):
-        (await bench.submit(6, width=5)).result()
+        (await bench.submit(6, width=MIB // 8)).result()
     await bench.open()
     assert bench.batcher.waiting_bytes == 4  # of the narrow one, which the wide one's batch passed over
     await bench.open()
@@ -112,76 +153,21 @@ async def test_a_queue_that_holds_too_much_sheds(bench_of):
 
 
 async def test_what_submitters_hold_counts(bench_of):
-    bench = await bench_of(max_queue_bytes=100)
+    bench = await bench_of(max_queue_mib=1)
     feed = {"x": np.zeros((1, 1), np.float32)}
     async with asyncio.TaskGroup() as group:
-        for held in (0, 90, 2):
+        for held in (0, MIB - 10, 2):
             group.create_task(bench.batcher.submit(feed, held_bytes=held))
             await asyncio.sleep(0)
             await asyncio.sleep(0)
-        with pytest.raises(QueueFull, match="100 bytes"):
+        with pytest.raises(QueueFull, match="1,048,576 bytes"):
             await bench.batcher.submit(feed, held_bytes=1)
         await bench.open()
         await bench.open()
 
 
-async def test_cancelling_in_the_queue_frees_the_place_at_once(bench_of):
-    bench = await bench_of(max_rows=4, max_queue=2)
-    await bench.submit(1)
-    second, third = await bench.submit(2), await bench.submit(3)
-    await bench.cancel(second)
-    assert bench.batcher.waiting == 1
-    fourth = await bench.submit(4)
-    await bench.open()
-    assert bench.model.batches == [[1], [3, 4]]
-    await bench.open()
-    assert (rows(third), rows(fourth)) == ([-3], [-4])
-
-
-async def test_cancelling_during_a_run_leaves_the_neighbours_alone(bench_of):
-    bench = await bench_of(max_rows=4)
-    await bench.submit(1)
-    tasks = [await bench.submit(value) for value in (2, 3, 4)]
-    await bench.open()
-    await bench.cancel(tasks[1])
-    await bench.open()
-    assert (rows(tasks[0]), rows(tasks[2])) == ([-2], [-4])
-    assert bench.batcher.waiting == 0
-
-
-async def test_cancelling_while_it_waits_for_others(bench_of):
-    bench = await bench_of(max_rows=4, max_delay_ms=10)
-    await bench.cancel(await bench.submit(1))
-    second = await bench.submit(2)
-    await bench.advance(0.01)
-    assert bench.model.batches == [[2]]
-    await bench.open()
-    assert rows(second) == [-2]
-
-
-async def test_a_passed_deadline_is_refused_at_admission(bench_of):
-    bench = await bench_of()
-    await bench.advance(5)
-    with pytest.raises(Expired, match="before the request came"):
-        (await bench.submit(1, deadline=5.0)).result()
-    assert bench.model.batches == []
-
-
-async def test_a_deadline_that_passes_in_the_queue_never_runs(bench_of):
-    bench = await bench_of(max_rows=4)
-    await bench.submit(1)
-    late, fine = await bench.submit(2, deadline=1.0), await bench.submit(3, deadline=1.5)
-    await bench.advance(1.0)
-    await bench.open()
-    with pytest.raises(Expired, match="in the queue"):
-        late.result()
-    assert bench.model.batches == [[1], [3]]
-    await bench.open()
-    assert rows(fine) == [-3]
-
-
 async def test_an_item_that_fails_fails_alone(bench_of):
-    bench = await bench_of(max_rows=4)
+    bench = await bench_of(max_batch_rows=4)
     await bench.submit(0)
     tasks = [await bench.submit(value) for value in (1, -2, 3)]
     for _ in range(5):
@@ -195,37 +181,31 @@ async def test_an_item_that_fails_fails_alone(bench_of):
     assert rows(after) == [-4]
 
 
-async def test_leaving_cancels_whoever_waits(bench_of):
-    bench = await bench_of(max_rows=1)
-    tasks = [await bench.submit(value) for value in (1, 2)]
-    await bench.batcher.__aexit__(None, None, None)
-    await asyncio.wait(tasks)
-    assert all(task.cancelled() for task in tasks)
+async def test_whoever_leaves_or_expires_while_the_others_of_a_failed_batch_run_does_not_run(bench_of):
+    bench = await bench_of(max_batch_rows=8)
+    await bench.submit(0)
+    first, bad = await bench.submit(1), await bench.submit(-2)
+    left, late, last = await bench.submit(3), await bench.submit(4, deadline=1.0), await bench.submit(5)
+    await bench.open()
+    await bench.open()
+    assert bench.model.batches == [[0], [1, -2, 3, 4, 5], [1]]
+    await bench.cancel(left)
+    await bench.advance(1.0)
+    await bench.model.open_all()
+    assert bench.model.batches[2:] == [[1], [-2], [5]]
+    assert (rows(first), rows(last)) == ([-1], [-5])
+    with pytest.raises(ValueError, match="a negative row"):
+        bad.result()
+    with pytest.raises(Expired, match="in the queue"):
+        late.result()
+    assert [run.rows for run in bench.observed] == [1, 1, 1]
 
 
-async def test_a_thousand_random_items_are_all_answered_rightly(bench_of):
-    bench = await bench_of(max_rows=32, max_queue=1000)
-    counts = np.random.default_rng(1).integers(1, 9, 1000)
-    starts = np.cumsum(counts)
-    tasks = [
-        asyncio.create_task(
-            bench.batcher.submit({"x": np.arange(start, start + count, dtype=np.float32)[:, None]})
-        )
-        for start, count in zip(starts, counts, strict=True)
-    ]
-    await asyncio.sleep(0)
-    while not all(task.done() for task in tasks):
-        await asyncio.sleep(0)
-        if bench.model.running:
-            await bench.open()
-    assert max(map(len, bench.model.batches)) <= 32
-    for task, start, count in zip(tasks, starts, counts, strict=True):
-        assert rows(task) == (-np.arange(start, start + count)).tolist()
+async def test_an_answer_with_another_number_of_rows_reaches_nobody():
+    async def run(feed):
+        return {"y": np.zeros(len(feed["x"]) + 1)}
 
-
-@pytest.mark.parametrize(
-    "limits", [{"max_rows": 0}, {"max_queue": 0}, {"max_queue_bytes": 0}, {"max_delay_ms": -1}]
-)
-def test_impossible_limits_are_refused(limits):
-    with pytest.raises(ValueError, match="at least"):
-        BatchLimits(**limits)
+    feed = {"x": np.zeros((2, 1))}
+    async with Batcher([run], ModelSettings()) as batcher:
+        both = await asyncio.gather(batcher.submit(feed), batcher.submit(feed), return_exceptions=True)
+    assert [str(error) for error in both] == ["a batch of 2 rows was answered with 3 rows of y"] * 2

@@ -21,6 +21,8 @@ KNOWN_BYTES = [
     ("FP16", [1.0, -2.0], b"\x00\x3c\x00\xc0"),
     ("FP32", [1.0], b"\x00\x00\x80\x3f"),
     ("FP64", [1.0], b"\x00\x00\x00\x00\x00\x00\xf0\x3f"),
+    ("BF16", [1.0, -2.0], b"\x80\x3f\x00\xc0"),
+    ("BYTES", [b"ab", b"", b"\xff"], b"\x02\x00\x00\x00ab\x00\x00\x00\x00\x01\x00\x00\x00\xff"),
 ]
 
 IMAGE = TensorInfo(name="image", datatype="UINT8", shape=(-1, 2, 2), meaning="")
@@ -68,6 +70,7 @@ def test_decodes_known_bytes(datatype, values, content):
         ("UINT64", "uint64_contents", [0, 2**64 - 1]),
         ("FP32", "fp32_contents", [0.5, -2.0]),
         ("FP64", "fp64_contents", [0.1, -2.0]),
+        ("BYTES", "bytes_contents", [b"", b"\xff\x00"]),
     ],
 )
 def test_decodes_typed_contents(datatype, field, values):
@@ -84,6 +87,29 @@ def test_encodes_any_memory_layout_alike():
         assert request.raw_input_contents[0] == plain.tobytes()
 
 
+def test_encodes_every_kind_of_text_alike():
+    texts = ["ab", "", "ü"]
+    for array in (
+        np.array(texts),
+        np.array(texts, np.dtypes.StringDType()),
+        np.array(texts, np.object_),
+        np.array([text.encode() for text in texts]),
+        np.array([b"ab", "", "ü"], np.object_),
+    ):
+        request = pb.ModelInferRequest()
+        encode({"x": array}, request.inputs, request.raw_input_contents)
+        assert request.inputs[0].datatype == "BYTES"
+        assert decode(request.inputs, request.raw_input_contents)["x"].tolist() == [b"ab", b"", b"\xc3\xbc"]
+
+
+def test_refuses_to_encode_what_is_no_text():
+    for element, message in ((7, "'x' holds int in element 1"), ("\ud800", "half a surrogate pair")):
+        request = pb.ModelInferRequest()
+        with pytest.raises(InvalidTensor, match=message):
+            encode({"x": np.array(["a", element], np.object_)}, request.inputs, request.raw_input_contents)
+        assert not request.inputs
+
+
 def test_refuses_to_encode_what_the_protocol_lacks():
     request = pb.ModelInferRequest()
     with pytest.raises(InvalidTensor, match="'x' is complex128, expected one of: BOOL"):
@@ -97,7 +123,16 @@ def test_refuses_to_encode_what_the_protocol_lacks():
         ([tensor()], [], r"'image' came with 0 values, expected 4 for shape \[1, 2, 2\]"),
         ([tensor(), tensor(name="b")], [b"1234"], "1 raw contents came for 2 tensors"),
         ([tensor(), tensor()], [b"1234", b"1234"], "'image' came twice"),
-        ([tensor("BF16")], [b"12345678"], "'image' came as 'BF16', expected one of: BOOL, UINT8"),
+        ([tensor("FP8")], [b"1234"], "'image' came as 'FP8', expected one of: BOOL, UINT8"),
+        ([tensor("BF16")], [b"1234567"], r"'image' came with 7 bytes, expected 8 for BF16 \[1, 2, 2\]"),
+        ([tensor("BYTES", [2])], [b"\1\0\0\0a"], "came with 5 bytes, which end in element 1 of 2: put each"),
+        ([tensor("BYTES", [1])], [b"\1\0\0"], "which end in element 0 of 1"),
+        ([tensor("BYTES", [1])], [b"\xff\xff\xff\xffab"], "which end in element 0 of 1"),
+        ([tensor("BYTES", [1])], [b"\1\0\0\0ab"], "came with 6 bytes, expected 5 for its 1 elements"),
+        ([tensor("BYTES", [0])], [b"\0\0\0\0"], "came with 4 bytes, expected 0 for its 0 elements"),
+        ([tensor("BYTES", [2], bytes_contents=[b"a"])], [], "came with 1 values, expected 2 for shape"),
+        ([tensor("BYTES", [1], int_contents=[1])], [], "came in int_contents, expected bytes_contents"),
+        ([tensor("BYTES", [2**20 + 1])], [b""], "expected at most 1048576 elements"),
         ([tensor(shape=[-1, 2, 2])], [b"1234"], r"'image' came in shape \[-1, 2, 2\]"),
         (
             [tensor(shape=[2**62, 4])],
@@ -117,6 +152,7 @@ def test_refuses_to_encode_what_the_protocol_lacks():
         ([tensor(int_contents=[1, 2, 3, 4])], [], "came in int_contents, expected uint_contents for UINT8"),
         ([tensor(uint_contents=[1, 2, 3, 256])], [], "a value beyond UINT8"),
         ([tensor("FP16", [1], fp32_contents=[1])], [], "came typed, expected raw contents for FP16"),
+        ([tensor("BF16", [1], fp32_contents=[1])], [], "came typed, expected raw contents for BF16"),
     ],
 )
 def test_rejects_tensors_that_contradict_themselves(tensors, raw, message):

@@ -5,13 +5,11 @@ from typing import Any
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
-from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-from serving.parcel import Parcel
 from serving.proto.methods import SERVICE, methods_of
-from serving.service import InferenceService
+from serving.rpc.service import InferenceService
 
 HANDLER_KINDS = {
     (False, False): grpc.unary_unary_rpc_method_handler,
@@ -34,26 +32,21 @@ def generic_handlers(
     names = [each.full_name for each in (SERVICE, health_descriptor, reflection_descriptor)]
     reflector = reflection.aio.ReflectionServicer(names)
     return (
-        _generic_handler(SERVICE, service.methods, Parcel.reader),
+        _generic_handler(SERVICE, service.methods, raw=True),
         _generic_handler(health_descriptor, {"Check": health_service.Check, "Watch": health_service.Watch}),
         _generic_handler(reflection_descriptor, {"ServerReflectionInfo": reflector.ServerReflectionInfo}),
     )
 
 
-def _message_reader(kind: type[Message]) -> Callable[[bytes], Message]:
-    return kind.FromString
-
-
 def _generic_handler(
-    service: ServiceDescriptor,
-    answering: Mapping[str, Callable[..., Any]],
-    reader: Callable[[type[Message]], Callable[[bytes], Any]] = _message_reader,
+    service: ServiceDescriptor, answering: Mapping[str, Callable[..., Any]], *, raw: bool = False
 ) -> grpc.GenericRpcHandler:
+    """Handlers of a service's methods; raw ones take and give bytes: gRPC has no word for bad requests."""
     handlers = {
         name: HANDLER_KINDS[method.streams_request, method.streams_response](
             answering[name],
-            request_deserializer=reader(method.request),
-            response_serializer=method.response.SerializeToString,
+            request_deserializer=None if raw else method.request.FromString,
+            response_serializer=None if raw else method.response.SerializeToString,
         )
         for name, method in methods_of(service).items()
         if name in answering  # newer releases declare health methods that their own servicer lacks

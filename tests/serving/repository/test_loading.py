@@ -1,7 +1,6 @@
-"""Which versions are served, and which are refused with what reason."""
+"""What one version must be to be served."""
 
 import json
-import logging
 
 import numpy as np
 import onnx
@@ -12,12 +11,15 @@ from export.manifest import MANIFEST_NAME, Binding, content_sha256
 from export.sessions import SessionSettings
 from export.verdict import Comparison, Verdict
 from serving import session as session_module
-from serving.errors import ModelRefused, RepositoryError
-from serving.repository import load_repository, load_version
+from serving.errors import ModelRefused
+from serving.repository.loading import load_version
+from serving.settings import ModelSettings
 
 
-def versions(sessions):
-    return {name: session.version for name, session in sessions.items()}
+def load(folder, *, allow_unverified=False, **settings):
+    """The one session of a version."""
+    (session,) = load_version(folder, ModelSettings(**settings), allow_unverified=allow_unverified)
+    return session
 
 
 def edit_manifest(folder, **changes):
@@ -26,7 +28,7 @@ def edit_manifest(folder, **changes):
 
 
 async def test_a_loaded_version_answers(tmp_path, publish_classifier, classifier, images):
-    session = load_version(publish_classifier(tmp_path), max_rows=8)
+    session = load(publish_classifier(tmp_path))
     answer = await session.run({"image": images})
     assert list(answer) == ["logits", "probabilities"]
     np.testing.assert_allclose(answer["logits"], classifier.expected(images)["logits"], atol=1e-4)
@@ -53,36 +55,7 @@ def test_session_settings_out_of_bounds_are_refused(tmp_path, publish_classifier
     artifact["session"] |= settings
     edit_manifest(folder, artifacts=[artifact])
     with pytest.raises(ModelRefused, match=message):
-        load_version(folder, max_rows=8)
-
-
-def test_the_newest_version_of_every_model_is_served(tmp_path, publish_classifier):
-    for version in (2, 10, 9):
-        publish_classifier(tmp_path, "digits", version)
-    publish_classifier(tmp_path, "letters", 1)
-    assert versions(load_repository(tmp_path, max_rows=8)) == {"digits": "10", "letters": "1"}
-    assert versions(load_repository(tmp_path, model="letters", max_rows=8)) == {"letters": "1"}
-
-
-def test_what_is_no_version_is_passed_over(tmp_path, publish_classifier):
-    publish_classifier(tmp_path, "digits", 1)
-    for name in (".staging-x", "0", "007", "2.old", "notes"):
-        (tmp_path / "digits" / name).mkdir()
-    (tmp_path / ".hidden" / "1").mkdir(parents=True)
-    (tmp_path / "with space" / "1").mkdir(parents=True)
-    (tmp_path / "README").write_text("")
-    assert versions(load_repository(tmp_path, max_rows=8)) == {"digits": "1"}
-
-
-def test_a_refused_version_is_named_and_the_one_before_is_served(tmp_path, publish_classifier, caplog):
-    publish_classifier(tmp_path, "digits", 1)
-    publish_classifier(tmp_path, "digits", 2, verdict=Verdict.INCONCLUSIVE, reason="too few samples")
-    with caplog.at_level(logging.WARNING):
-        assert versions(load_repository(tmp_path, max_rows=8)) == {"digits": "1"}
-    assert caplog.messages == [
-        "digits version 2 is not served: its verdict is inconclusive (too few samples): "
-        "export it again, or serve it with --allow-unverified"
-    ]
+        load(folder)
 
 
 @pytest.mark.parametrize(
@@ -105,8 +78,8 @@ def test_a_refused_version_is_named_and_the_one_before_is_served(tmp_path, publi
 def test_without_proof_a_version_is_served_only_on_demand(tmp_path, publish_classifier, changes, message):
     folder = publish_classifier(tmp_path, **changes)
     with pytest.raises(ModelRefused, match=message):
-        load_version(folder, max_rows=8)
-    assert load_version(folder, allow_unverified=True, max_rows=8).version == "1"
+        load(folder)
+    assert load(folder, allow_unverified=True).version == "1"
 
 
 @pytest.mark.parametrize("allow_unverified", [False, True])
@@ -115,7 +88,7 @@ def test_a_changed_file_is_never_served(tmp_path, publish_classifier, allow_unve
     with (folder / "model.onnx").open("ab") as stream:
         stream.write(b"\0")
     with pytest.raises(ModelRefused, match="was changed after it was published"):
-        load_version(folder, allow_unverified=allow_unverified, max_rows=8)
+        load(folder, allow_unverified=allow_unverified)
 
 
 @pytest.mark.parametrize(
@@ -133,13 +106,13 @@ def test_a_manifest_that_does_not_fit_is_refused(tmp_path, publish_classifier, c
     folder = publish_classifier(tmp_path)
     edit_manifest(folder, **changes)
     with pytest.raises(ModelRefused, match=message):
-        load_version(folder, max_rows=8)
+        load(folder)
 
 
 @pytest.mark.parametrize("path", ["../1/model.onnx", "/etc/passwd", "a/../../b"])
 def test_an_artifact_cannot_lie_outside_its_folder(tmp_path, publish_classifier, path):
     with pytest.raises(ModelRefused, match="outside its folder"):
-        load_version(publish_classifier(tmp_path, path=path), max_rows=8)
+        load(publish_classifier(tmp_path, path=path))
 
 
 def test_a_model_without_a_batch_dimension_is_refused(tmp_path, publish_classifier):
@@ -148,7 +121,7 @@ def test_a_model_without_a_batch_dimension_is_refused(tmp_path, publish_classifi
     manifest["inputs"][0]["shape"] = [1, 28, 28, 1]
     edit_manifest(folder, inputs=manifest["inputs"])
     with pytest.raises(ModelRefused, match="image has no free first dimension"):
-        load_version(folder, max_rows=8)
+        load(folder)
 
 
 @pytest.mark.parametrize(
@@ -183,7 +156,7 @@ def test_a_file_that_is_not_what_the_manifest_says_is_refused(
     tensors[index] |= changes
     edit_manifest(folder, **{kind: tensors})
     with pytest.raises(ModelRefused, match=message):
-        load_version(folder, allow_unverified=True, max_rows=8)
+        load(folder, allow_unverified=True)
 
 
 def test_a_tensor_that_is_named_twice_is_refused(tmp_path, publish_classifier):
@@ -191,16 +164,16 @@ def test_a_tensor_that_is_named_twice_is_refused(tmp_path, publish_classifier):
     outputs = json.loads((folder / MANIFEST_NAME).read_text())["outputs"]
     edit_manifest(folder, outputs=[*outputs, outputs[0]])
     with pytest.raises(ModelRefused, match="not the manifest's"):
-        load_version(folder, max_rows=8)
+        load(folder)
 
 
 def test_labels_are_as_many_as_the_classes_or_none(tmp_path, publish_classifier):
     folder = publish_classifier(tmp_path)
     edit_manifest(folder, labels=["a", "b"])
     with pytest.raises(ModelRefused, match="has 2 labels for 10 classes"):
-        load_version(folder, max_rows=8)
+        load(folder)
     edit_manifest(folder, labels=[])
-    assert load_version(folder, max_rows=8).version == "1"
+    assert load(folder).version == "1"
 
 
 def test_an_answer_that_is_not_what_the_manifest_says_is_refused(tmp_path, publish_classifier):
@@ -215,7 +188,7 @@ def test_an_answer_that_is_not_what_the_manifest_says_is_refused(tmp_path, publi
     manifest["outputs"][0]["shape"] = [-1, 7]
     edit_manifest(folder, artifacts=[artifact], outputs=manifest["outputs"], labels=[])
     with pytest.raises(ModelRefused, match=r"1 rows gave logits as float32 \[1, 10\], .* FP32 \[-1, 7\]"):
-        load_version(folder, allow_unverified=True, max_rows=8)
+        load(folder, allow_unverified=True)
 
 
 def test_the_recorded_session_settings_are_used(tmp_path, publish_classifier, monkeypatch):
@@ -228,37 +201,28 @@ def test_the_recorded_session_settings_are_used(tmp_path, publish_classifier, mo
 
     monkeypatch.setattr(session_module.ort, "InferenceSession", watch)
     settings = SessionSettings(intra_op_threads=2, graph_optimization="basic")
-    load_version(publish_classifier(tmp_path, session=settings), max_rows=8)
+    load(publish_classifier(tmp_path, session=settings))
     assert opened == [(2, "ORT_ENABLE_BASIC")]
 
 
 def test_short_runs_stay_on_the_loop_and_long_ones_leave_it(tmp_path, publish_classifier):
-    short = load_version(publish_classifier(tmp_path, "short"), max_rows=2)
-    long = load_version(publish_classifier(tmp_path, "long", idle_turns=20_000), max_rows=2)
+    short = load(publish_classifier(tmp_path, "short"), max_batch_rows=2)
+    long = load(publish_classifier(tmp_path, "long", idle_turns=20_000), max_batch_rows=2)
     assert short.runs_inline(1)
     assert not long.runs_inline(1)
 
 
-@pytest.mark.parametrize(
-    ("model", "message"),
-    [
-        ("letters", "holds no model 'letters', but digits"),
-        ("../digits", "holds no model '../digits'"),
-        (".", "holds no model '.'"),
-        ("digits/1", "holds no model 'digits/1'"),
-    ],
-)
-def test_a_model_is_named_by_its_folder_alone(tmp_path, publish_classifier, model, message):
-    publish_classifier(tmp_path)
-    with pytest.raises(RepositoryError, match=message):
-        load_repository(tmp_path, model=model, max_rows=8)
+async def test_as_many_sessions_as_are_wanted(tmp_path, publish_classifier, classifier, images):
+    sessions = load_version(publish_classifier(tmp_path), ModelSettings(sessions=3))
+    answers = [await session.run({"image": images}) for session in sessions]
+    assert len(answers) == 3
+    for answer in answers:
+        np.testing.assert_allclose(answer["logits"], classifier.expected(images)["logits"], atol=1e-4)
 
 
-def test_a_repository_without_anything_to_serve(tmp_path, publish_classifier):
-    with pytest.raises(RepositoryError, match=r"cannot be read .* run `keraport export` first"):
-        load_repository(tmp_path / "none", max_rows=8)
-    with pytest.raises(RepositoryError, match="holds no published model"):
-        load_repository(tmp_path, max_rows=8)
-    publish_classifier(tmp_path, verdict=Verdict.FAIL)
-    with pytest.raises(RepositoryError, match="can be served, see above"):
-        load_repository(tmp_path, max_rows=8)
+def test_other_threads_than_those_that_were_checked_are_refused(tmp_path, publish_classifier):
+    folder = publish_classifier(tmp_path, session=SessionSettings(intra_op_threads=2))
+    assert load(folder, intra_op_threads=2).version == "1"
+    with pytest.raises(ModelRefused, match="intra_op_threads is to be 1, parity was checked under 2"):
+        load(folder, intra_op_threads=1)
+    assert load(folder, intra_op_threads=1, allow_unverified=True).version == "1"

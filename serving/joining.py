@@ -1,0 +1,73 @@
+"""Between single feeds and the feed of a batch, with numpy alone."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.runner import Answer, Feed
+
+
+def padded_rows(rows: int, buckets: Sequence[int]) -> int:
+    """The smallest bucket that holds so many rows; as many if none does.
+
+    Args:
+        rows: of a batch.
+        buckets: in ascending order.
+    """
+    for bucket in buckets:
+        if bucket >= rows:
+            return bucket
+    return rows
+
+
+def join(feeds: Sequence[Feed], rows: int, padded: int) -> Feed:
+    """Put feeds one behind another and zeros behind them: a single copy of each row.
+
+    Args:
+        feeds: with the same inputs, which differ in their numbers of rows alone.
+        rows: of all feeds together.
+        padded: rows that the batch shall have.
+
+    Returns:
+        The feed of the batch; a feed that is alone and needs no padding comes back as it is.
+    """
+    if padded > rows:
+        return {name: _padded([feed[name] for feed in feeds], rows, padded) for name in feeds[0]}
+    if len(feeds) == 1:
+        return feeds[0]
+    return {name: np.concatenate([feed[name] for feed in feeds]) for name in feeds[0]}
+
+
+def split(answer: Answer, counts: Sequence[int], padded: int) -> list[Answer]:
+    """Cut a batch's answer into those of its feeds.
+
+    Args:
+        answer: output name to array.
+        counts: rows of each feed, in order.
+        padded: rows that the batch had.
+
+    Raises:
+        ValueError: the model answered with another number of rows, so that no row can be trusted.
+    """
+    for name, array in answer.items():
+        if len(array) != padded:
+            raise ValueError(f"a batch of {padded} rows was answered with {len(array)} rows of {name}")
+    if counts[0] == padded:
+        return [answer]
+    parts: list[Answer] = []
+    end = 0
+    for count in counts:
+        start, end = end, end + count
+        parts.append({name: array[start:end] for name, array in answer.items()})
+    return parts
+
+
+def _padded(arrays: Sequence[NDArray[Any]], rows: int, padded: int) -> NDArray[Any]:
+    first = arrays[0]
+    batch = np.empty((padded, *first.shape[1:]), first.dtype)
+    np.concatenate(arrays, out=batch[:rows])
+    strings = first.dtype.hasobject and first.size > 0  # whose zero is the empty one, not numpy's number
+    batch[rows:] = type(first.flat[0])() if strings else np.zeros((), first.dtype)
+    return batch

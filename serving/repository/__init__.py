@@ -1,0 +1,1 @@
+"""From a folder of published models to the versions that are served."""

@@ -1,0 +1,60 @@
+"""The small typed file beside a model's versions that says how it is batched and run."""
+
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import msgspec
+
+from serving.errors import ConfigError, ModelRefused
+from serving.notation import parse_versions, read_toml, refuse_unknown, shown
+from serving.settings import ModelSettings
+
+CONFIG_NAME = "config.toml"
+
+
+def read_model_settings(folder: Path, defaults: ModelSettings) -> ModelSettings:
+    """A model's settings: what its `config.toml` says, if it has one, and the defaults.
+
+    Args:
+        folder: the model's, in the repository.
+        defaults: of what the file leaves out.
+
+    Raises:
+        ModelRefused: the file cannot be read, has unknown keys, or values that no setting can have.
+    """
+    path = folder / CONFIG_NAME
+    if not path.is_symlink() and not path.exists():
+        return defaults
+    try:
+        values = read_toml(_inside(path, folder.parent))
+        refuse_unknown(values, (each.name for each in fields(ModelSettings)))
+        return replace(defaults, **{key: _converted(key, value) for key, value in values.items()})
+    except (ConfigError, ValueError) as error:
+        # The client that asks for the repository's index reads this: the path stops at the model's name.
+        raise ModelRefused(f"{folder.name}/{CONFIG_NAME}: {error}") from error
+
+
+def _inside(path: Path, repository: Path) -> Path:
+    """Where the file really is.
+
+    Raises:
+        ConfigError: outside the repository, or nowhere.
+    """
+    try:
+        real = path.resolve(strict=True)
+        if not real.is_relative_to(repository.resolve()):
+            raise ConfigError("it is a link that leads out of the repository: put the file itself there")
+    except (OSError, RuntimeError) as error:
+        raise ConfigError(f"it is a link that leads nowhere ({error}): put the file itself there") from error
+    return real
+
+
+def _converted(key: str, value: object) -> Any:  # noqa: ANN401  (as the field's type says)
+    try:
+        if key == "versions":
+            return parse_versions(value)
+        return msgspec.convert(value, get_type_hints(ModelSettings)[key])
+    except (msgspec.ValidationError, ValueError) as error:
+        reason = str(error)
+        raise ConfigError(f"{key} is {shown(value)}: {reason[0].lower()}{reason[1:]}") from error

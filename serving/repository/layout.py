@@ -1,0 +1,72 @@
+"""What lies in a repository: models, their versions, and whether anything of them has changed."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from export.naming import MODEL_NAME, VERSION
+from serving.errors import RepositoryError
+
+# The files of a version that bear on how it is served.
+SERVED_FILES = ("manifest.json", "model.onnx")
+
+Stamp = tuple[tuple[str, int, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFolder:
+    """One model's folder.
+
+    Attributes:
+        path: of the folder.
+        versions: the numbers of those published in it, the newest first.
+        complaint: why it could not be read; empty if it could.
+    """
+
+    path: Path
+    versions: tuple[int, ...]
+    complaint: str = ""
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.path.name
+
+
+def model_names(repository: Path) -> tuple[str, ...]:
+    """The folders of a repository that could be models, in order.
+
+    Raises:
+        RepositoryError: it cannot be read.
+    """
+    try:
+        names = sorted(path.name for path in repository.iterdir() if path.is_dir())
+    except OSError as error:
+        raise RepositoryError(
+            f"the repository {repository} cannot be read ({error.strerror}): "
+            "run `keraport export` first or give --repository"
+        ) from error
+    return tuple(name for name in names if MODEL_NAME.fullmatch(name))
+
+
+def read_model_folder(path: Path) -> ModelFolder:
+    """List a model's versions."""
+    try:
+        found = [int(each.name) for each in path.iterdir() if VERSION.fullmatch(each.name) and each.is_dir()]
+    except OSError as error:
+        return ModelFolder(path=path, versions=(), complaint=f"{path} cannot be read: {error.strerror}")
+    complaint = "" if found else f"{path} holds no version of a model"
+    return ModelFolder(path=path, versions=tuple(sorted(found, reverse=True)), complaint=complaint)
+
+
+def stamp(folder: Path) -> Stamp:
+    """What changes when a version's files are replaced; they are not read for it."""
+    return tuple(_stamp(folder / name) for name in SERVED_FILES)
+
+
+def _stamp(path: Path) -> tuple[str, int, int, int]:
+    try:
+        status = os.stat(path)  # noqa: PTH116  (once for every version at every look)
+    except OSError:
+        return (path.name, 0, 0, 0)
+    return (path.name, status.st_mtime_ns, status.st_size, status.st_ino)

@@ -1,0 +1,272 @@
+"""Which versions are served: what is published is tried, what can be served is swapped in, the rest is told.
+
+This knows neither processes nor onnxruntime: it is given what prepares a version everywhere and what swaps.
+"""
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from serving.errors import LoadRefused, ModelNotFound, ModelRefused, RepositoryError, quoted
+from serving.index import IndexEntry, State
+from serving.repository.config_file import read_model_settings
+from serving.repository.layout import ModelFolder, Stamp, model_names, read_model_folder, stamp
+from serving.settings import ModelSettings, Policy
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loading:
+    """One loading of a version.
+
+    Attributes:
+        model: its name.
+        version: its number.
+        generation: a new number each time that it is loaded.
+        settings: of the model.
+        stamp: of its files as they were before.
+    """
+
+    model: str
+    version: int
+    generation: int
+    settings: ModelSettings
+    stamp: Stamp
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Refusal:
+    settings: ModelSettings
+    stamp: Stamp
+    reason: str
+
+
+Prepare = Callable[[Loading], Awaitable[None]]
+Swap = Callable[[tuple[Loading, ...], tuple[IndexEntry, ...]], Awaitable[None]]
+
+
+class Rollout:
+    """Keeps what is served in step with a repository."""
+
+    def __init__(
+        self, repository: Path, *, model: str | None, defaults: ModelSettings, prepare: Prepare, swap: Swap
+    ) -> None:
+        """Prepare to look.
+
+        Args:
+            repository: the folder of published models.
+            model: serve this one alone; None for all.
+            defaults: of models whose own settings do not say otherwise.
+            prepare: loads a version wherever it is to be served; raises ModelRefused if it must not be.
+            swap: serves exactly these versions from now on, and tells clients of this index.
+        """
+        self._repository = repository
+        self._only = model
+        self._defaults = defaults
+        self._prepare = prepare
+        self._swap = swap
+        self._generations = itertools.count(1)
+        self._live: dict[str, dict[int, Loading]] = {}
+        self._refused: dict[tuple[str, int], _Refusal] = {}
+        self._complaints: dict[str, str] = {}
+        self._unloaded: set[str] = set()
+        self.lock = asyncio.Lock()
+
+    @property
+    def live(self) -> tuple[Loading, ...]:
+        """What is served, by name, the newest version of each first."""
+        return tuple(
+            versions[number]
+            for _, versions in sorted(self._live.items())
+            for number in sorted(versions, reverse=True)
+        )
+
+    @property
+    def index(self) -> tuple[IndexEntry, ...]:
+        """What is known of each version."""
+        entries = {
+            (each.model, each.version): IndexEntry(
+                name=each.model, version=str(each.version), state=State.READY
+            )
+            for each in self.live
+        }
+        for (model, version), refusal in self._refused.items():
+            known = entries.get((model, version))
+            reason = (
+                refusal.reason if known is None else f"the files changed, and are refused: {refusal.reason}"
+            )
+            entries[model, version] = IndexEntry(
+                name=model,
+                version=str(version),
+                state=State.UNAVAILABLE if known is None else State.READY,
+                reason=reason,
+            )
+        for model, complaint in self._complaints.items():
+            entries[model, 0] = IndexEntry(name=model, version="", state=State.UNAVAILABLE, reason=complaint)
+        for model in self._unloaded:
+            entries[model, 0] = IndexEntry(name=model, version="", state=State.UNAVAILABLE, reason="unloaded")
+        return tuple(entries[key] for key in sorted(entries))
+
+    async def begin(self) -> None:
+        """Serve what the repository holds.
+
+        Raises:
+            RepositoryError: there is none, it has no such model, or nothing in it can be served.
+        """
+        names = model_names(self._repository)
+        if self._only is not None and self._only not in names:
+            known = ", ".join(names) or "no model"
+            raise RepositoryError(
+                f"{self._repository} holds no model {self._only!r}, but {known}: name one of those"
+            )
+        if not names:
+            raise RepositoryError(f"{self._repository} holds no published model: run `keraport export` first")
+        await self.refresh()
+        if not self._live:
+            raise RepositoryError(
+                f"nothing in {self._repository} can be served, see above: export the model again"
+            )
+
+    async def refresh(self) -> None:
+        """Look for what has changed, and serve that; what was refused before is tried again once it changes.
+
+        Raises:
+            RepositoryError: the repository cannot be read.
+        """
+        async with self.lock:
+            names = await asyncio.to_thread(model_names, self._repository)
+            if self._only is not None:
+                names = tuple(name for name in names if name == self._only)
+            for gone in {*self._live, *self._complaints} - {*names}:
+                self._forget(gone)
+            for name in names:
+                if name not in self._unloaded:
+                    await self._refresh_model(name)
+            await self._publish()
+
+    async def load(self, model: str) -> None:
+        """Look at one model anew, at what was refused or unloaded too.
+
+        Raises:
+            ModelNotFound: the repository holds no such model.
+            LoadRefused: a version that was to be served is refused; what was served before still is.
+        """
+        async with self.lock:
+            names = await asyncio.to_thread(model_names, self._repository)
+            if model not in names or self._only not in (None, model):
+                raise ModelNotFound(f"the repository holds no model {quoted(model)}: publish it first")
+            self._unloaded.discard(model)
+            for key in [key for key in self._refused if key[0] == model]:
+                del self._refused[key]
+            await self._refresh_model(model)
+            await self._publish()
+            reasons = [
+                f"version {key[1]}: {self._refused[key].reason}" for key in self._refused if key[0] == model
+            ]
+            if model in self._complaints:
+                reasons.append(self._complaints[model])
+            if reasons:
+                raise LoadRefused(f"{model} {'; '.join(reasons)}")
+
+    async def unload(self, model: str) -> None:
+        """Stop to serve a model, until it is loaded again.
+
+        Raises:
+            ModelNotFound: it is not served.
+        """
+        async with self.lock:
+            if model not in self._live:
+                raise ModelNotFound(f"no model {quoted(model)} is loaded")
+            self._forget(model)
+            self._unloaded.add(model)
+            await self._publish()
+
+    def _forget(self, model: str) -> None:
+        self._live.pop(model, None)
+        self._complaints.pop(model, None)
+        for key in [key for key in self._refused if key[0] == model]:
+            del self._refused[key]
+
+    async def _publish(self) -> None:
+        await self._swap(self.live, self.index)
+
+    async def _refresh_model(self, name: str) -> None:
+        folder = await asyncio.to_thread(read_model_folder, self._repository / name)
+        try:
+            settings = read_model_settings(folder.path, self._defaults)
+        except ModelRefused as refusal:
+            self._complain(name, str(refusal))
+            return
+        if folder.complaint:
+            self._complain(name, folder.complaint)
+        else:
+            self._complaints.pop(name, None)
+        listed = settings.versions.versions
+        for key in [key for key in self._refused if key[0] == name]:
+            if key[1] not in (*folder.versions, *listed):
+                del self._refused[key]
+        for version in {*listed} - {*folder.versions}:
+            self._refuse((name, version), settings, (), "it is to be served, but is not published")
+        chosen = await self._choose(folder, settings)
+        if chosen or not folder.versions:
+            self._live[name] = chosen
+        if not self._live.get(name):
+            self._live.pop(name, None)
+
+    async def _choose(self, folder: ModelFolder, settings: ModelSettings) -> dict[int, Loading]:
+        """Try versions in the policy's order, as many as it wants."""
+        policy = settings.versions
+        most = policy.latest if policy.kind is Policy.LATEST else len(folder.versions)
+        chosen: dict[int, Loading] = {}
+        for version in self._candidates(folder, settings):
+            if len(chosen) == most:
+                break
+            loading = await self._try(folder, version, settings)
+            if loading is not None:
+                chosen[version] = loading
+        return chosen
+
+    def _candidates(self, folder: ModelFolder, settings: ModelSettings) -> Iterator[int]:
+        listed = settings.versions.versions
+        return (version for version in folder.versions if not listed or version in listed)
+
+    async def _try(self, folder: ModelFolder, version: int, settings: ModelSettings) -> Loading | None:
+        """The loading of a version that can be served; its earlier one if what it has become is refused."""
+        key = (folder.name, version)
+        before = self._live.get(folder.name, {}).get(version)
+        now = await asyncio.to_thread(stamp, folder.path / str(version))
+        if before is not None and (before.settings, before.stamp) == (settings, now):
+            self._refused.pop(key, None)
+            return before
+        refusal = self._refused.get(key)
+        if refusal is not None and (refusal.settings, refusal.stamp) == (settings, now):
+            return before
+        loading = Loading(
+            model=folder.name,
+            version=version,
+            generation=next(self._generations),
+            settings=settings,
+            stamp=now,
+        )
+        try:
+            await self._prepare(loading)
+        except ModelRefused as error:
+            self._refuse(key, settings, now, str(error))
+            return before
+        self._refused.pop(key, None)
+        return loading
+
+    def _refuse(self, key: tuple[str, int], settings: ModelSettings, seen: Stamp, reason: str) -> None:
+        refusal = _Refusal(settings=settings, stamp=seen, reason=reason)
+        if self._refused.get(key) != refusal:
+            log.warning("%s version %s is not served: %s", *key, reason)
+            self._refused[key] = refusal
+
+    def _complain(self, name: str, complaint: str) -> None:
+        if self._complaints.get(name) != complaint:
+            log.warning("%s", complaint)
+            self._complaints[name] = complaint

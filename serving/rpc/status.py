@@ -1,0 +1,67 @@
+"""The one table that turns errors into status codes, and how a method's answer becomes an RPC's."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from serving.errors import (
+    Draining,
+    Expired,
+    Forbidden,
+    InvalidRequest,
+    InvalidTensor,
+    LoadRefused,
+    ModelNotFound,
+    QueueFull,
+    RequestError,
+    Unauthenticated,
+)
+
+log = logging.getLogger(__name__)
+
+STATUS: Mapping[type[RequestError], grpc.StatusCode] = {
+    ModelNotFound: grpc.StatusCode.NOT_FOUND,
+    InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
+    InvalidTensor: grpc.StatusCode.INVALID_ARGUMENT,
+    QueueFull: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    Expired: grpc.StatusCode.DEADLINE_EXCEEDED,
+    Draining: grpc.StatusCode.UNAVAILABLE,
+    LoadRefused: grpc.StatusCode.FAILED_PRECONDITION,
+    Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
+    Forbidden: grpc.StatusCode.PERMISSION_DENIED,
+}
+INTERNAL_TEXT = "internal error: the server's log has the details"
+
+# gRPC carries the text in a header, percent-encoded, and clients take 8 KiB of headers.
+MAX_TEXT = 600
+
+# gRPC's own retry hint: a client with a retry policy waits so long before it asks a full queue again.
+RETRY_HINT = (("grpc-retry-pushback-ms", "100"),)
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Answering = Callable[[bytes, Context], Awaitable[bytes]]
+
+
+def status_of(error: Exception) -> tuple[grpc.StatusCode, str]:
+    """An error's code and text; what is not a request's own is logged, and not told to the client."""
+    if isinstance(error, RequestError):
+        return STATUS[type(error)], str(error)[:MAX_TEXT]
+    log.error("a request failed", exc_info=error)
+    return grpc.StatusCode.INTERNAL, INTERNAL_TEXT
+
+
+def answering(method: Answering) -> Answering:
+    """Wrap a method so that whatever it raises becomes a status code."""
+
+    async def answer(content: bytes, context: Context) -> bytes:
+        try:
+            return await method(content, context)
+        except Exception as error:  # noqa: BLE001  (whatever it is, it becomes a status)
+            code, text = status_of(error)
+        hint = RETRY_HINT if code is grpc.StatusCode.RESOURCE_EXHAUSTED else ()
+        return await context.abort(code, text, hint)
+
+    return answer

@@ -1,0 +1,62 @@
+"""Many inferences over one stream."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+
+from serving.engine import Engine
+from serving.proto import inference_pb2 as pb
+from serving.rpc.answers import infer_message
+from serving.rpc.requests import read_inference
+from serving.rpc.status import Context, status_of
+
+# Requests of one stream that are under way at the same time; it is not read further meanwhile.
+MAX_UNDER_WAY = 64
+
+
+async def stream_answers(
+    engine: Engine, contents: AsyncIterator[bytes], context: Context
+) -> AsyncGenerator[bytes]:
+    """Answer the requests of a stream, in their order; one that fails is answered by its error's text.
+
+    Several are under way at the same time, so that one stream can fill a batch.
+    """
+    under_way: asyncio.Queue[asyncio.Task[bytes] | None] = asyncio.Queue()
+    places = asyncio.Semaphore(MAX_UNDER_WAY)
+
+    async def take() -> None:
+        try:
+            async for content in contents:
+                await places.acquire()
+                under_way.put_nowait(asyncio.create_task(_answer(engine, content, context)))
+        finally:
+            under_way.put_nowait(None)
+
+    taking = asyncio.create_task(take())
+    task: asyncio.Task[bytes] | None = None
+    try:
+        while task := await under_way.get():
+            yield await task
+            places.release()
+        await taking
+    finally:
+        # The client is gone, or has had its last answer.
+        taking.cancel()
+        if task is not None:
+            task.cancel()
+        while not under_way.empty():
+            if (left := under_way.get_nowait()) is not None:
+                left.cancel()
+
+
+async def _answer(engine: Engine, content: bytes, context: Context) -> bytes:
+    request_id = ""
+    try:
+        inference = read_inference(content, context.time_remaining())
+        request_id = inference.id
+        answer = infer_message(await engine.infer(inference))
+    except Exception as error:  # noqa: BLE001  (whatever it is, it becomes a text)
+        _, text = status_of(error)
+        # The id tells the client which of its requests it was.
+        failed = pb.ModelInferResponse(id=request_id)
+        return pb.ModelStreamInferResponse(error_message=text, infer_response=failed).SerializeToString()
+    return pb.ModelStreamInferResponse(infer_response=answer).SerializeToString()

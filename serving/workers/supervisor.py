@@ -1,0 +1,213 @@
+"""The server's life: reserve addresses, start workers, load, announce, look after all, drain, stop.
+
+This process answers no inference and loads none of what that takes.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+
+from serving.errors import (
+    AddressError,
+    ModelNotFound,
+    ModelRefused,
+    RepositoryError,
+    RequestError,
+    WorkerLost,
+)
+from serving.index import IndexEntry
+from serving.repository.rollout import Loading, Rollout
+from serving.settings import ServerSettings
+from serving.workers.crew import Crew
+from serving.workers.messages import (
+    AnyMessage,
+    Collect,
+    Counted,
+    Done,
+    Drain,
+    Failed,
+    Live,
+    Load,
+    Open,
+    Prepare,
+    Start,
+    Swap,
+    Unload,
+)
+from serving.workers.ports import address_of, keep_port
+
+log = logging.getLogger(__name__)
+
+Ask = Callable[[AnyMessage], Awaitable[AnyMessage]]
+
+# Beyond the grace, for workers to close what they have open.
+CLOSING_SECONDS = 5.0
+
+
+async def supervise(settings: ServerSettings) -> None:
+    """Serve until SIGTERM or SIGINT, then drain; a signal that comes earlier ends the loading.
+
+    Raises:
+        RepositoryError: nothing can be served.
+        AddressError: an address is taken or not this machine's.
+    """
+    logging.basicConfig(stream=sys.stderr, format="%(levelname)s: %(message)s")
+    stop = _stop_signal()
+    with contextlib.ExitStack() as stack:
+        port = stack.enter_context(keep_port(settings.host, settings.port, "--port"))
+        supervisor = Supervisor(settings, port)
+        begun = False
+        try:
+            begun = await _unless(stop, supervisor.begin())
+        finally:
+            if not begun:
+                await supervisor.abandon()
+        if not begun:
+            return
+        sys.stderr.write(f"{supervisor.ready_line}\n")
+        sys.stderr.flush()
+        await supervisor.work(stop)
+
+
+class Supervisor:
+    """Holds the workers to what the repository and the clients ask for."""
+
+    def __init__(self, settings: ServerSettings, port: socket.socket) -> None:
+        self._settings = settings
+        self._port = port
+        address, number = address_of(port).rsplit(":", 1)
+        self._crew = Crew(
+            Start(settings=settings, address=address, port=int(number), http_socket=None),
+            size=settings.workers,
+            answer=self._answer,
+            bring_up=self._bring_up,
+        )
+        self._rollout = Rollout(
+            settings.repository,
+            model=settings.model,
+            defaults=settings.defaults,
+            prepare=self._prepare,
+            swap=self._swap,
+        )
+
+    async def begin(self) -> None:
+        """Start the workers, load what the repository holds, take requests.
+
+        Raises:
+            RepositoryError: nothing can be served.
+            AddressError: a worker cannot listen.
+        """
+        await self._crew.start()
+        await self._rollout.begin()
+        for answer in await self._crew.ask_all(Open()):
+            _require_done(answer, AddressError)
+        self._crew.opened()
+
+    async def abandon(self) -> None:
+        """End what was begun."""
+        await self._crew.kill()
+
+    @property
+    def ready_line(self) -> str:
+        """What is written once requests are taken; scripts wait for it and read the addresses."""
+        served = ", ".join(f"{each.model} version {each.version}" for each in self._rollout.live)
+        return f"ready: {served}, gRPC on {address_of(self._port, self._settings.host)}"
+
+    async def work(self, stop: asyncio.Event) -> None:
+        """Look after the workers until it is time to stop, then have them drain."""
+        tasks = [asyncio.create_task(self._crew.keep_counts())]
+        if self._settings.poll_s:
+            tasks.append(asyncio.create_task(self._poll(self._settings.poll_s)))
+        await stop.wait()
+        for task in tasks:
+            task.cancel()
+        await self._crew.stop(Drain(), self._settings.grace_s + CLOSING_SECONDS)
+
+    async def _poll(self, every_s: float) -> None:
+        while True:
+            await asyncio.sleep(every_s)
+            try:
+                await self._rollout.refresh()
+            except (RepositoryError, WorkerLost) as error:
+                log.warning("the repository was not looked through: %s", error)
+            except Exception:
+                log.exception("the repository was not looked through")
+
+    async def _answer(self, message: AnyMessage) -> AnyMessage:
+        try:
+            match message:
+                case Load():
+                    await self._rollout.load(message.model)
+                case Unload():
+                    await self._rollout.unload(message.model)
+                case Collect():
+                    return Counted(counts=await self._crew.counts())
+                case _:
+                    raise ValueError(f"the supervisor does not answer {type(message).__name__}")
+        except (RequestError, RepositoryError, WorkerLost) as error:
+            return Done(refused=str(error), unknown=isinstance(error, ModelNotFound))
+        return Done()
+
+    async def _prepare(self, loading: Loading) -> None:
+        for answer in await self._crew.ask_all(_order(loading)):
+            _require_done(answer, ModelRefused)
+
+    async def _swap(self, live: Sequence[Loading], index: Sequence[IndexEntry]) -> None:
+        for answer in await self._crew.ask_all(_swap_order(live, index)):
+            _require_done(answer, RepositoryError)
+
+    async def _bring_up(self, ask: Ask) -> None:
+        """Make a new worker serve what the others do."""
+        async with self._rollout.lock:
+            for loading in self._rollout.live:
+                _require_done(await ask(_order(loading)), ModelRefused)
+            _require_done(await ask(_swap_order(self._rollout.live, self._rollout.index)), RepositoryError)
+            _require_done(await ask(Open()), AddressError)
+
+
+def _order(loading: Loading) -> Prepare:
+    return Prepare(
+        model=loading.model,
+        version=loading.version,
+        generation=loading.generation,
+        settings=loading.settings,
+    )
+
+
+def _swap_order(live: Sequence[Loading], index: Sequence[IndexEntry]) -> Swap:
+    return Swap(
+        live=tuple(Live(model=each.model, version=each.version, generation=each.generation) for each in live),
+        index=tuple(index),
+    )
+
+
+def _require_done(answer: AnyMessage, error: type[Exception]) -> None:
+    if isinstance(answer, Failed):
+        raise error("a worker failed, its log has the details")
+    if isinstance(answer, Done) and answer.refused:
+        raise error(answer.refused)
+
+
+async def _unless(stop: asyncio.Event, work: Awaitable[None]) -> bool:
+    """Do some work to its end, unless told to stop; whether it was done."""
+    task = asyncio.ensure_future(work)
+    waiting = asyncio.create_task(stop.wait())
+    await asyncio.wait([task, waiting], return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if stop.is_set():
+        task.cancel()
+        await asyncio.wait([task])
+        return False
+    task.result()
+    return True
+
+
+def _stop_signal() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
