@@ -1,10 +1,12 @@
 """Who asks a server under test: requests that can be told apart, answers held against numpy."""
 
 import asyncio
+import contextlib
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import grpc.aio
 import numpy as np
@@ -141,3 +143,35 @@ def quantile():
         return float(np.quantile([reply.seconds for reply in replies], share))
 
     return quantile
+
+
+@pytest.fixture(scope="session")
+def family_of():
+    """The processes of a server: its own and all that descend from it."""
+
+    def family_of(server) -> list[int]:
+        parents = {}
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # it has ended
+                fields = (folder / "stat").read_text().rpartition(")")[2].split()
+                parents[int(folder.name)] = int(fields[1])
+        family = [server.process.pid]
+        for pid in family:
+            family += [child for child, parent in parents.items() if parent == pid]
+        return family
+
+    return family_of
+
+
+@pytest.fixture(scope="session")
+def memory_of(family_of):
+    """What a server's processes hold together, in bytes; `VmHWM` for the most that each ever held."""
+
+    def memory_of(server, kind="VmRSS") -> int:
+        found = 0
+        for pid in family_of(server):
+            lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+            found += sum(int(line.split()[1]) for line in lines if line.startswith(f"{kind}:"))
+        return found * 1024
+
+    return memory_of

@@ -19,7 +19,8 @@ FLOATS = (0.0, -1.0, 1e30, float("inf"), float("nan"))
 TEXTS = (
     "", "digits", "image", "logits", "probabilities", "UINT8", "FP32", "BYTES", "BF16", "1", "01", "-1",
     "9" * 30, "..", "../digits", "digits/1", "digits\0", "\n", "%s%n", "ä", "\U0001f600" * 40, "x" * 1025,
-    "x" * 20_000, "timeout", "priority", "classification", "sequence_id", "binary_data", "shared_memory_region",
+    "x" * 20_000,
+    "timeout", "priority", "classification", "sequence_id", "binary_data", "shared_memory_region",
 )  # fmt: skip
 LENGTH_DELIMITED = 2
 
