@@ -1,6 +1,7 @@
 """The root command: the only file that knows all four stages."""
 
 import contextlib
+import dataclasses
 import errno
 import functools
 import importlib.metadata
@@ -11,13 +12,15 @@ import tempfile
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, ParamSpec, TextIO, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TextIO, TypeVar, Unpack
 
 import typer
 from typer.exceptions import TyperException
 
 from clients.cli import predict
+from clients.connection_cli import secured
 from clients.errors import ClientError
+from clients.models_cli import models_app
 from export.cli import export
 from export.doctor.doctor_cli import doctor
 from export.errors import ExportError, WorkerError
@@ -32,6 +35,7 @@ from training.errors import TrainingError
 from training.runs_cli import runs_app
 
 if TYPE_CHECKING:
+    from clients.connection import Security
     from export.runner import Runner
 
 USAGE, UNEXPECTED, INTERRUPTED = 2, 70, 130
@@ -122,24 +126,33 @@ def quietly(command: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
+def connect(url: str, *, model: str, version: str, **security: "Unpack[Security]") -> "Runner":
+    """Open a live server as parity's candidate."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # errors reach the user as one line of ours
+    from clients.runner import ServerRunner
+
+    return ServerRunner(url, model=model, version=version, **security)
+
+
+@secured
+@functools.wraps(parity)
+def secured_parity(context: typer.Context, *, security: "Security", **options: Any) -> None:  # noqa: ANN401
+    """`keraport parity`, whose server may want TLS and a token: export knows nothing of either."""
+    context.obj = dataclasses.replace(context.obj, connect=functools.partial(connect, **security))
+    parity(context, **options)
+
+
 app.command()(quietly(train))
 data_app.command()(quietly(show))
 app.add_typer(data_app, name="data")
 app.add_typer(runs_app, name="runs")
 app.command()(export)
-app.command()(parity)
+app.command("parity")(secured_parity)
 app.command()(inspect)
 app.command()(serve)
 app.command()(predict)
+app.add_typer(models_app, name="models")
 app.command()(doctor)
-
-
-def connect(url: str, *, model: str, version: str) -> "Runner":
-    """Open a live server as parity's candidate."""
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # errors reach the user as one line of ours
-    from clients.runner import ServerRunner
-
-    return ServerRunner(url, model=model, version=version)
 
 
 def main() -> None:

@@ -6,23 +6,42 @@ from typing import TYPE_CHECKING
 from clients.errors import (
     ClientError,
     DeadlineExceeded,
+    FailedPrecondition,
     InputError,
     InvalidRequest,
     ModelNotFound,
     Overloaded,
+    PermissionDenied,
     ServerFault,
     ServerUnavailable,
+    Unauthenticated,
 )
 
 if TYPE_CHECKING:
-    from clients.client import AsyncClient, Client
-    from clients.results import InferResult, ModelConfig, ModelEntry, ModelMetadata, TensorSpec
+    from clients.aio import AsyncClient
+    from clients.client import Client
+    from clients.connection import Tls
+    from clients.requests import InferRequest
+    from clients.results import (
+        ClassScore,
+        InferResult,
+        ModelConfig,
+        ModelEntry,
+        ModelMetadata,
+        StreamAnswer,
+        TensorSpec,
+    )
+    from clients.statistics import BatchStatistics, ModelStatistics, Spent
 
 __all__ = [
     "AsyncClient",
+    "BatchStatistics",
+    "ClassScore",
     "Client",
     "ClientError",
     "DeadlineExceeded",
+    "FailedPrecondition",
+    "InferRequest",
     "InferResult",
     "InputError",
     "InvalidRequest",
@@ -30,18 +49,29 @@ __all__ = [
     "ModelEntry",
     "ModelMetadata",
     "ModelNotFound",
+    "ModelStatistics",
     "Overloaded",
+    "PermissionDenied",
     "ServerFault",
     "ServerUnavailable",
+    "Spent",
+    "StreamAnswer",
     "TensorSpec",
+    "Tls",
+    "Unauthenticated",
 ]
 
-_CLIENTS = ("AsyncClient", "Client")
+# Only who asks for a client pays for gRPC and numpy: `keraport --help` imports this package, too.
+_HOMES = {
+    "AsyncClient": "clients.aio",
+    "Client": "clients.client",
+    "InferRequest": "clients.requests",
+    "Tls": "clients.connection",
+    **dict.fromkeys(("BatchStatistics", "ModelStatistics", "Spent"), "clients.statistics"),
+}
 
 
 def __getattr__(name: str) -> object:
-    # Only who asks for a client pays for gRPC and numpy: `keraport --help` imports this package, too.
     if name not in __all__:
         raise AttributeError(f"module 'clients' has no attribute {name!r}")
-    home = importlib.import_module("clients.client" if name in _CLIENTS else "clients.results")
-    return getattr(home, name)
+    return getattr(importlib.import_module(_HOMES.get(name, "clients.results")), name)

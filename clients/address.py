@@ -8,6 +8,8 @@ from clients.errors import InputError
 ADDRESS = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+(%[A-Za-z0-9._-]+)?\]):([0-9]{1,5})")
 MAX_PORT = 65535
 
+DEFAULT_URL = "127.0.0.1:8001"
+
 
 def check_address(url: str) -> str:
     """Return the address if gRPC can try it.

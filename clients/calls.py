@@ -1,39 +1,21 @@
 """What each call sends and how its answer is read: the part that the sync and async clients share."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-import grpc
-import grpc.aio
 from google.protobuf.message import Message
 
-from clients import errors
-from clients.errors import ClientError, InvalidRequest, ServerFault
+from clients.errors import ServerFault
+from clients.requests import InferRequest
 from clients.results import InferResult, ModelConfig, ModelEntry, ModelMetadata, TensorSpec
-from export.runner import Feed
-from serving.codec import decode, encode
+from clients.statistics import ModelStatistics, read_statistics
+from serving.codec import decode
 from serving.errors import InvalidTensor
 from serving.proto import inference_pb2 as pb
-from serving.proto.methods import MAX_MESSAGE_BYTES
 
 T = TypeVar("T")
-
-CHANNEL_OPTIONS = (
-    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-)
-
-ERRORS: dict[grpc.StatusCode, type[ClientError]] = {
-    grpc.StatusCode.UNAVAILABLE: errors.ServerUnavailable,
-    # Nobody here cancelled, for that raises no RpcError: the server was shut down under the request.
-    grpc.StatusCode.CANCELLED: errors.ServerUnavailable,
-    grpc.StatusCode.NOT_FOUND: errors.ModelNotFound,
-    grpc.StatusCode.INVALID_ARGUMENT: errors.InvalidRequest,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: errors.Overloaded,
-    grpc.StatusCode.DEADLINE_EXCEEDED: errors.DeadlineExceeded,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,40 +51,35 @@ def config(model: str, version: str) -> Call[ModelConfig]:
 
 
 def models() -> Call[tuple[ModelEntry, ...]]:
-    """Ask which models there are."""
+    """Ask which models there are, and whether they can be asked."""
     return Call("RepositoryIndex", pb.RepositoryIndexRequest(), _read_index)
 
 
-def infer(
-    model: str, inputs: Feed, *, outputs: Sequence[str] | None, version: str, request_id: str
-) -> Call[InferResult]:
+def statistics(model: str, version: str) -> Call[tuple[ModelStatistics, ...]]:
+    """Ask what was counted of one model, or of all."""
+    return Call("ModelStatistics", pb.ModelStatisticsRequest(name=model, version=version), read_statistics)
+
+
+def load(model: str) -> Call[None]:
+    """Let the server look at a model's versions anew, and serve what is there now."""
+    request = pb.RepositoryModelLoadRequest(model_name=model)
+    return Call("RepositoryModelLoad", request, lambda _: None)
+
+
+def unload(model: str) -> Call[None]:
+    """Let the server serve a model no longer."""
+    request = pb.RepositoryModelUnloadRequest(model_name=model)
+    return Call("RepositoryModelUnload", request, lambda _: None)
+
+
+def infer(request: InferRequest) -> Call[InferResult]:
     """Run a model.
 
     Raises:
+        InputError: the request contradicts itself.
         InvalidRequest: an array's dtype is none of the protocol's.
     """
-    requested = [pb.ModelInferRequest.InferRequestedOutputTensor(name=name) for name in outputs or ()]
-    request = pb.ModelInferRequest(model_name=model, model_version=version, id=request_id, outputs=requested)
-    try:
-        encode(inputs, request.inputs, request.raw_input_contents)
-    except InvalidTensor as error:
-        raise InvalidRequest(str(error)) from error
-    return Call("ModelInfer", request, _read_inference)
-
-
-def client_error(error: grpc.RpcError, url: str) -> ClientError:
-    """The typed exception of a failed RPC, grpc's sync and async kinds alike."""
-    assert isinstance(error, grpc.Call | grpc.aio.AioRpcError)  # noqa: S101  (all that reach a caller are)
-    code, details = error.code(), error.details() or "no details"
-    kind = ERRORS.get(code, ServerFault)
-    if kind is errors.ServerUnavailable:
-        return kind(
-            f"the server at {url} is unavailable ({details}): start one with `keraport serve`, "
-            "or check the address"
-        )
-    if kind is ServerFault:
-        return kind(f"the server at {url} failed: {code.name}, {details}")
-    return kind(details)
+    return Call("ModelInfer", request.message(), read_inference)
 
 
 def _read_metadata(response: pb.ModelMetadataResponse) -> ModelMetadata:
@@ -136,11 +113,17 @@ def _read_config(response: pb.ModelConfigResponse) -> ModelConfig:
 
 def _read_index(response: pb.RepositoryIndexResponse) -> tuple[ModelEntry, ...]:
     return tuple(
-        ModelEntry(name=entry.name, version=entry.version, state=entry.state) for entry in response.models
+        ModelEntry(name=entry.name, version=entry.version, state=entry.state, reason=entry.reason)
+        for entry in response.models
     )
 
 
-def _read_inference(response: pb.ModelInferResponse) -> InferResult:
+def read_inference(response: pb.ModelInferResponse) -> InferResult:
+    """The answer that a response holds.
+
+    Raises:
+        ServerFault: it contradicts itself.
+    """
     try:
         outputs = decode(response.outputs, response.raw_output_contents)
     except InvalidTensor as error:

@@ -2,15 +2,22 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from clients.address import DEFAULT_URL
+from clients.connection_cli import Url, secured
 
+if TYPE_CHECKING:
+    from clients.connection import Security
+
+
+@secured
 def predict(
     files: Annotated[list[Path], typer.Argument(help="PNG or JPEG pictures, .npy or .npz arrays.")],
     *,
-    url: Annotated[str, typer.Option(help="The server's gRPC address, HOST:PORT.")] = "127.0.0.1:8001",
+    url: Url = DEFAULT_URL,
     model: Annotated[str | None, typer.Option(help="By default the only model that is served.")] = None,
     invert: Annotated[
         bool | None,
@@ -20,6 +27,7 @@ def predict(
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    security: "Security",
 ) -> None:
     """Send pictures or arrays to a server, print each one's class and its probability."""
     # What gRPC's core writes to stderr by itself; errors reach the user as one line of ours.
@@ -31,7 +39,7 @@ def predict(
     from clients.names import printable
     from clients.prediction import predict_files
 
-    with Client(url) as client:
+    with Client(url, **security) as client:
         result = predict_files(client, files, model=model, invert=invert)
     if as_json:
         typer.echo(msgspec.json.encode(result))

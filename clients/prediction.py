@@ -99,8 +99,10 @@ def _only_model(client: Client) -> str:
 def _samples(files: Iterable[Path], spec: TensorSpec, invert: bool | None) -> Iterator[_Sample]:
     for path in files:
         if path.suffix.lower() in ARRAY_SUFFIXES:
-            for position, values in enumerate(load_samples(path, spec)):
-                yield _Sample(file=file_name(path), position=position, values=values)
+            samples = load_samples(path, spec)
+            for position in range(len(samples)):
+                # The ellipsis keeps arrays of single objects arrays.
+                yield _Sample(file=file_name(path), position=position, values=samples[position, ...])
         else:
             picture = load_picture(path, spec, invert=invert)
             yield _Sample(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from clients.errors import ClientError, InputError
 from export.runner import Answer
 
 
@@ -50,11 +51,28 @@ class ModelConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelEntry:
-    """One model in a server's repository; `state` is `READY` if it takes requests."""
+    """One version of a model in a server's repository.
+
+    Attributes:
+        name: of the model.
+        version: of the model; empty if none of it is loaded.
+        state: `READY` if it takes requests, else `LOADING`, `UNLOADING` or `UNAVAILABLE`.
+        reason: why it is not ready; empty if it is.
+    """
 
     name: str
     version: str
     state: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassScore:
+    """One of a row's most probable classes; the label is empty if the model has none."""
+
+    value: float
+    index: int
+    label: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,3 +90,46 @@ class InferResult:
     version: str
     id: str
     outputs: Answer
+
+    def classes(self, output: str) -> tuple[tuple[ClassScore, ...], ...]:
+        """Each row's top classes, of an output that was asked for with `classification`.
+
+        Raises:
+            InputError: it was not.
+        """
+        rows = self.outputs[output]
+        if rows.dtype.kind not in "SO":
+            raise InputError(f"{output} holds {rows.dtype}, no classes: ask with classification=K")
+        return tuple(tuple(_read_score(bytes(each)) for each in row) for row in rows.reshape(len(rows), -1))
+
+
+def _read_score(text: bytes) -> ClassScore:
+    # Triton's form: value, index and, where the model has labels, the label, which may hold colons itself.
+    value, index, *label = text.decode("utf-8", "replace").split(":", 2)
+    return ClassScore(value=float(value), index=int(index), label="".join(label))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamAnswer:
+    """What a stream brings for one of its requests.
+
+    Attributes:
+        id: of the request.
+        answer: what the model gave; None if the request failed.
+        error: why it failed; None if it did not.
+    """
+
+    id: str
+    answer: InferResult | None = None
+    error: ClientError | None = None
+
+    def result(self) -> InferResult:
+        """The model's answer.
+
+        Raises:
+            ClientError: this request failed; the stream goes on.
+        """
+        if self.error is not None:
+            raise self.error
+        assert self.answer is not None  # noqa: S101  (one of the two is there)
+        return self.answer

@@ -4,11 +4,12 @@ import contextlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import Self
+from typing import Self, Unpack
 
 import numpy as np
 
 from clients.client import Client
+from clients.connection import Security
 from clients.errors import InputError, InvalidRequest, Overloaded, ServerFault
 from export.runner import Answer, Feed, RunError
 
@@ -25,13 +26,14 @@ class ServerRunner:
         url: HOST:PORT of its gRPC.
         model: its name.
         version: that it must serve.
+        security: TLS and token, as `Client` takes them.
 
     Raises:
-        InputError: the address is none.
+        InputError: the address is none, or the server must not be talked to so.
     """
 
-    def __init__(self, url: str, *, model: str, version: str) -> None:
-        self._client = Client(url)
+    def __init__(self, url: str, *, model: str, version: str, **security: Unpack[Security]) -> None:
+        self._client = Client(url, **security)
         self._url, self._model, self._version = url, model, version
         self._rows = DEFAULT_ROWS
 

@@ -1,7 +1,6 @@
 """Contract 2: the manifest of a published version, read by serving, the edge kit and auditors."""
 
 import hashlib
-import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Dynamic batching with asyncio and numpy alone: whatever queues while the model is busy runs together."""
+"""Dynamic batching without gRPC or onnxruntime: whatever queues while the model is busy runs together."""
 
 import asyncio
 import math
@@ -70,7 +70,6 @@ class Batcher:
         self._line: Line = Line(settings)
         self._workers: list[asyncio.Task[None]] = []
         self._resting: list[asyncio.Future[None]] = []
-        self._waking = False
         self._still = asyncio.Event()
         self._due_timer: Timer | None = None
         self._expiry_timer: Timer | None = None
@@ -86,6 +85,7 @@ class Batcher:
     ) -> None:
         """Stop."""
         workers, self._workers = self._workers, []
+        self._resting.clear()
         for worker in workers:
             worker.cancel()
         for timer in (self._due_timer, self._expiry_timer):
@@ -93,7 +93,6 @@ class Batcher:
                 timer.cancel()
         if workers:
             await asyncio.wait(workers)
-        self._resting.clear()
         for item in list(self._line):
             item.answer.cancel()
             self._line.discard(item)
@@ -102,7 +101,7 @@ class Batcher:
     @property
     def waiting(self) -> int:
         """Items in the queue; those of a running batch have left it."""
-        return len(self._line)
+        return self._line.count
 
     @property
     def waiting_bytes(self) -> int:
@@ -124,7 +123,7 @@ class Batcher:
 
     async def drained(self) -> None:
         """Wait until nothing waits and nothing runs: what was accepted is answered."""
-        while self._line or len(self._resting) < len(self._workers):
+        while self._line.count or len(self._resting) < len(self._workers):
             self._still.clear()
             await self._still.wait()
 
@@ -153,16 +152,12 @@ class Batcher:
             if deadline <= now:
                 raise Expired("the deadline passed before the request came: allow more time")
             due = now  # who cannot wait for others does not
-        item = Item(
-            feed=feed,
-            rows=len(next(iter(feed.values()))),
-            bytes=sum([array.nbytes for array in feed.values()], held_bytes),
-            level=self._line.level(priority),
-            arrived=now,
-            due=due,
-            deadline=deadline,
-            answer=self._event_loop.create_future(),
-        )
+        rows = 0
+        for array in feed.values():
+            rows = len(array)
+            held_bytes += array.nbytes
+        level = self._line.level(priority)
+        item = Item(feed, rows, held_bytes, level, now, due, deadline, self._event_loop.create_future())
         self._line.admit(item)
         if deadline is not None and deadline < self._expiry:
             self._expire_at(deadline, now)
@@ -190,11 +185,10 @@ class Batcher:
 
     def _stir(self) -> None:
         """Wake a worker that rests, as soon as a batch is due."""
-        if self._waking or not self._resting:
-            return  # whoever takes a batch looks for more
+        if not self._resting:
+            return  # whoever is done looks for more
         left = self._left()
         if left <= 0:
-            self._waking = True
             self._resting.pop().set_result(None)
         elif left < math.inf:
             if self._due_timer is None:
@@ -208,7 +202,7 @@ class Batcher:
 
     def _left(self) -> float:
         """Seconds until a batch is due: at once if the rows that wait could fill one."""
-        if not self._line:
+        if not self._line.count:
             return math.inf
         if not self._delay_s or self._line.rows >= self._settings.max_batch_rows:
             return 0.0
@@ -221,7 +215,6 @@ class Batcher:
                 self._resting.append(rest)
                 self._stir()
                 await rest
-                self._waking = False
             if self._due_timer is not None:
                 self._due_timer.cancel()
                 self._due_timer = None
@@ -235,7 +228,7 @@ class Batcher:
                 for item in batch:
                     item.answer.cancel()
                 raise
-            if self._line:
+            if self._line.count:
                 # A run on the event loop does not yield: let requests in that came meanwhile.
                 await asyncio.sleep(0)
 

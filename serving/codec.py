@@ -99,6 +99,7 @@ def decode(tensors: Sequence[Tensor], raw: Sequence[bytes]) -> Answer:
     if raw and len(raw) != len(tensors):
         raise InvalidTensor(f"{len(raw)} raw contents came for {len(tensors)} tensors: send one for each")
     arrays: Answer = {}
+    texts = 0
     for position, tensor in enumerate(tensors):
         name, datatype = tensor.name, tensor.datatype
         if name in arrays:
@@ -106,7 +107,13 @@ def decode(tensors: Sequence[Tensor], raw: Sequence[bytes]) -> Answer:
         if datatype not in DATATYPES:
             known = ", ".join(DATATYPES)
             raise InvalidTensor(f"{quoted(name)} came as {quoted(datatype)}, expected one of: {known}")
-        shape = _checked_shape(name, datatype, tensor.shape)
+        shape = _checked_shape(name, tensor.shape)
+        if datatype == "BYTES":
+            texts += math.prod(shape)
+            if texts > MAX_STRINGS:
+                raise InvalidTensor(
+                    f"{quoted(name)} came with element {MAX_STRINGS + 1} of BYTES: send fewer in one message"
+                )
         if not raw:
             arrays[name] = _from_typed(tensor, datatype, shape)
         elif tensor.HasField("contents"):
@@ -186,17 +193,16 @@ def _datatype(name: str, dtype: np.dtype[Any]) -> str:
     return datatype
 
 
-def _checked_shape(name: str, datatype: str, sizes: Sequence[int]) -> tuple[int, ...]:
+def _checked_shape(name: str, sizes: Sequence[int]) -> tuple[int, ...]:
     """The shape, unless no array could have it, whatever its contents."""
-    most = MAX_STRINGS if datatype == "BYTES" else MAX_ELEMENTS
     if len(sizes) > MAX_RANK:
         expected = f"at most {MAX_RANK} dimensions"
     else:
         shape = tuple(sizes)
         if min(shape, default=0) < 0:
             expected = "no negatives"
-        elif math.prod(size or 1 for size in shape) > most:
-            expected = f"at most {most} elements"
+        elif math.prod(size or 1 for size in shape) > MAX_ELEMENTS:
+            expected = f"at most {MAX_ELEMENTS} elements"
         else:
             return shape
     raise InvalidTensor(f"{quoted(name)} came in shape {_text(sizes)}, expected {expected}")

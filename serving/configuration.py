@@ -1,6 +1,5 @@
 """The options of `keraport serve` as they hold, and how they are printed."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -51,6 +50,8 @@ def as_toml(options: Iterable[Chosen]) -> str:
 
 def as_json(options: Iterable[Chosen]) -> str:
     """The same as one JSON document."""
+    import json
+
     facts: Mapping[str, object] = {
         option.name: {"value": option.written, "source": option.source} for option in options
     }

@@ -89,6 +89,16 @@ class Engine:
         """The versions of a model that are served, the newest first."""
         return tuple(self._models.get(name, ()))
 
+    def ready(self, name: str = "", version: str = "") -> bool:
+        """Whether the server, or one of its models, takes inferences.
+
+        Raises:
+            ModelNotFound: that model is not served.
+        """
+        if name:
+            self.find(name, version)
+        return not self.draining
+
     @property
     def models(self) -> tuple[ServedModel, ...]:
         """All versions that are served."""

@@ -5,21 +5,23 @@ ServingError
 ├── ModelRefused     one published version must not or cannot be served
 ├── WorkerLost       no worker process is left to do what is asked
 ├── ConfigError      a configuration file cannot be used
+├── StartError       a worker process cannot do what it is to begin with
 ├── AddressError     the server cannot listen where it should
 ├── SecurityError    a certificate, key or token file cannot be used
 ├── ObservationError  requests cannot be logged or traced as told
 └── RequestError     one request cannot be answered
     ├── ModelNotFound  no such model or version is loaded
     ├── LoadRefused    a model that was to be loaded must not or cannot be served
+    ├── Unauthenticated  no token came, or none that is known
     ├── Forbidden      the client may not do this
-    ├── Unauthenticated  the client does not say who it is
     ├── InvalidRequest  it is too long somewhere, or asks for what this server does not do
     ├── InvalidTensor  a tensor is not what the protocol or the model expects
     ├── QueueFull      too many requests wait already
     ├── Expired        the request's deadline passed before its turn came
     └── Draining       the server is stopping
 
-These classes know nothing of gRPC: `serving.service` holds the one table that turns them into status codes.
+These classes know nothing of gRPC: `serving.rpc.status` and `serving.rest.errors`
+hold the tables that turn them into status codes.
 Every message is one line that says what is wrong and what to do. What a client wrote is quoted in it by
 `quoted`: whoever relays the message, such as gRPC in a header, must not be made to fail by its length.
 """
@@ -59,6 +61,10 @@ class ConfigError(ServingError):
     """A configuration file cannot be used."""
 
 
+class StartError(ServingError):
+    """A worker process cannot do what it is to begin with."""
+
+
 class AddressError(ServingError):
     """The server cannot listen where it should."""
 
@@ -88,7 +94,7 @@ class Forbidden(RequestError):
 
 
 class Unauthenticated(RequestError):
-    """The client does not say who it is."""
+    """No token came, or none that is known."""
 
 
 class InvalidRequest(RequestError):

@@ -9,6 +9,15 @@ from numpy.typing import NDArray
 from export.runner import Answer, Feed
 
 
+def joinable(one: Feed, other: Feed) -> bool:
+    """Whether two feeds may share a batch: the same inputs, dtypes, and dimensions but for the rows."""
+    for name, array in one.items():
+        mate = other.get(name)
+        if mate is None or mate.dtype != array.dtype or mate.shape[1:] != array.shape[1:]:
+            return False
+    return len(one) == len(other)
+
+
 def padded_rows(rows: int, buckets: Sequence[int]) -> int:
     """The smallest bucket that holds so many rows; as many if none does.
 
@@ -23,7 +32,7 @@ def padded_rows(rows: int, buckets: Sequence[int]) -> int:
 
 
 def join(feeds: Sequence[Feed], rows: int, padded: int) -> Feed:
-    """Put feeds one behind another and zeros behind them: a single copy of each row.
+    """Put feeds one behind another, and zeros or a text of theirs behind them: a single copy of each row.
 
     Args:
         feeds: with the same inputs, which differ in their numbers of rows alone.
@@ -68,6 +77,6 @@ def _padded(arrays: Sequence[NDArray[Any]], rows: int, padded: int) -> NDArray[A
     first = arrays[0]
     batch = np.empty((padded, *first.shape[1:]), first.dtype)
     np.concatenate(arrays, out=batch[:rows])
-    strings = first.dtype.hasobject and first.size > 0  # whose zero is the empty one, not numpy's number
-    batch[rows:] = type(first.flat[0])() if strings else np.zeros((), first.dtype)
+    texts = first.dtype.hasobject and first.size > 0  # a model that parses them would fail on empty ones
+    batch[rows:] = first.flat[0] if texts else np.zeros((), first.dtype)
     return batch

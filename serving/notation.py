@@ -1,10 +1,8 @@
 """How settings are written: in flags and variables as text, in TOML files as TOML's own values."""
 
-import json
 import os
 import re
 import stat
-import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,8 @@ def read_toml(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: it is no regular file, larger than 64 KiB, or not TOML; the message does not name it.
     """
+    import tomllib
+
     try:
         # Not to wait for whoever writes into a pipe.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -161,14 +161,20 @@ def toml_text(value: object) -> str:
         case list():
             return f"[{', '.join(map(toml_text, value))}]"
         case str():
-            try:
-                value.encode()
-            except UnicodeEncodeError as error:
-                raise ConfigError(f"{quoted(value)} cannot be written as UTF-8: rename it") from error
-            # JSON escapes what TOML does, but for one control character.
-            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+            return _toml_string(value)
         case _:
             return repr(value)
+
+
+def _toml_string(text: str) -> str:
+    import json
+
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ConfigError(f"{quoted(text)} cannot be written as UTF-8: rename it") from error
+    # JSON escapes what TOML does, but for one control character.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _whole(value: object) -> int | None:

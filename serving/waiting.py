@@ -6,18 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-import numpy as np
+import msgspec
 
 from export.runner import Answer, Feed
 from serving.errors import Expired, QueueFull
+from serving.joining import joinable
 from serving.settings import ModelSettings
 from serving.statistics import BatchRun
 
-Kind = tuple[tuple[str, np.dtype[np.generic], tuple[int, ...]], ...]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batched:
+class Batched(msgspec.Struct, frozen=True, kw_only=True):
     """What a submitter gets.
 
     Attributes:
@@ -54,15 +52,6 @@ class Item:
     due: float
     deadline: float | None
     answer: asyncio.Future[Batched]
-    _kind: Kind | None = None
-
-    @property
-    def kind(self) -> Kind:
-        """What must agree within a batch: each input's dtype, and its dimensions but for the rows."""
-        if self._kind is None:  # needed only of those that do not run alone
-            inputs = [(name, array.dtype, array.shape[1:]) for name, array in self.feed.items()]
-            self._kind = tuple(sorted(inputs))
-        return self._kind
 
     def hopeless(self, now: float) -> bool:
         """Whether it need not run; an expired one is told so."""
@@ -83,6 +72,7 @@ class Line:
     """Items in order of priority, then of arrival.
 
     Attributes:
+        count: of items.
         rows: of all items together.
         bytes: that they hold together.
     """
@@ -92,13 +82,10 @@ class Line:
         self.bytes = 0
         self._settings = settings
         self._max_bytes = settings.max_queue_mib * 1024 * 1024
-        self._count = 0
+        self.count = 0
         self._levels: list[OrderedDict[Item, None]] = [
             OrderedDict() for _ in range(max(1, settings.priority_levels))
         ]
-
-    def __len__(self) -> int:
-        return self._count
 
     def __iter__(self) -> Iterator[Item]:
         return chain.from_iterable(self._levels)
@@ -114,11 +101,11 @@ class Line:
         Raises:
             QueueFull: too many wait, or with this one they would hold too much.
         """
-        count = self._count
+        count = self.count
         if count >= self._settings.max_queue or (count and self.bytes + item.bytes > self._max_bytes):
             raise QueueFull(f"{count} requests wait already, {self.bytes:,} bytes: try again in a moment")
         self._levels[item.level][item] = None
-        self._count += 1
+        self.count += 1
         self.rows += item.rows
         self.bytes += item.bytes
 
@@ -142,7 +129,7 @@ class Line:
                 item, _ = level.popitem(last=False)
                 if item.hopeless(now):
                     self._left(item)
-                elif batch and item.kind != batch[0].kind:
+                elif batch and not joinable(item.feed, batch[0].feed):
                     passed.append(item)
                 elif batch and item.rows > free:
                     passed.append(item)
@@ -167,6 +154,6 @@ class Line:
         return min((item.deadline for item in self if item.deadline is not None), default=None)
 
     def _left(self, item: Item) -> None:
-        self._count -= 1
+        self.count -= 1
         self.rows -= item.rows
         self.bytes -= item.bytes

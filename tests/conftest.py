@@ -113,8 +113,12 @@ class RunningServer:
 
     process: subprocess.Popen[bytes]
     url: str
+    http_url: str
+    metrics_url: str
     log: Path
 
+
+READY = r"^ready: .*HTTP on (?P<http>\S+), metrics on (?P<metrics>\S+), gRPC on (?P<grpc>\S+)"
 
 StartServer = Callable[..., RunningServer]
 
@@ -128,7 +132,7 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServ
         log = tmp_path_factory.mktemp("server") / "stderr"
         with log.open("wb") as stderr:
             command = [sys.executable, "-m", "keraport", "serve", "--repository", repository]
-            ports = [f"--{kind}port={0 if kind == '' else 'off'}" for kind in ("", "http-", "metrics-")]
+            ports = ["--port=0", "--http-port=0", "--metrics-port=0"]
             process = subprocess.Popen(
                 [*command, *ports, "--workers=1", *map(str, arguments)],
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -136,11 +140,17 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServ
             )
         processes.append(process)
         deadline = time.monotonic() + wait_s
-        while not (ready := re.search(r"^ready.*gRPC on (\S+)", log.read_text(), re.MULTILINE)):
+        while not (ready := re.search(READY, log.read_text(), re.MULTILINE)):
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.02)
-        return RunningServer(process=process, url=ready[1], log=log)
+        return RunningServer(
+            process=process,
+            url=ready["grpc"],
+            http_url=f"http://{ready['http']}",
+            metrics_url=f"http://{ready['metrics']}/metrics",
+            log=log,
+        )
 
     yield start
     for process in processes:

@@ -74,7 +74,8 @@ class AccessLog:
     def close(self) -> None:
         """Close the file."""
         if self._path != STDERR:
-            os.close(self._file)
+            file, self._file = self._file, -1  # a number that no other file will have
+            os.close(file)
 
     def _follow(self) -> None:
         if self._path == STDERR:

@@ -4,6 +4,7 @@ The SDK reads its own settings from `OTEL_*` variables: the sampler, the service
 limits of the exporter, the sizes of the queue and of batches.
 """
 
+import importlib.util
 import os
 import threading
 from collections.abc import Iterable, Mapping
@@ -12,19 +13,38 @@ from urllib.parse import urlsplit
 
 from serving.errors import ObservationError
 from serving.operations.access import MAX_TEXT, Access
-from serving.proto.methods import SERVICE
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.trace import Span
 
 TRACES_PATH = "/v1/traces"
+PACKAGES = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
 
 # Ends that are the server's failures; others are what clients should have known. After OpenTelemetry's
 # conventions for spans of gRPC servers.
 FAILURES = frozenset(
     {"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"}
 )
+
+
+def check_tracing(endpoint: str) -> str:
+    """Make sure that traces can be sent, without loading what sends them.
+
+    Returns:
+        The address that they go to.
+
+    Raises:
+        ObservationError: the endpoint is no URL, or OpenTelemetry is not installed.
+    """
+    url = _traces_url(endpoint)
+    try:
+        found = all(importlib.util.find_spec(package) for package in PACKAGES)
+    except ImportError:
+        found = False
+    if not found:
+        raise ObservationError("--traces needs OpenTelemetry: pip install 'keraport[otel]', or leave it out")
+    return url
 
 
 class Tracing:
@@ -40,7 +60,9 @@ class Tracing:
         Raises:
             ObservationError: the endpoint is no URL, or OpenTelemetry is not installed or wrongly set up.
         """
-        url = _traces_url(endpoint)
+        from serving.proto.methods import SERVICE
+
+        url = check_tracing(endpoint)
         try:
             from opentelemetry import propagate, trace
             from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -49,12 +71,9 @@ class Tracing:
 
             self._provider = TracerProvider(resource=_resource(release), shutdown_on_exit=False)
             self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=url)))
-        except ImportError as error:
-            raise ObservationError(
-                "traces need OpenTelemetry: pip install 'keraport[otel]', or serve without --traces"
-            ) from error
-        except ValueError as error:
+        except (ImportError, ValueError) as error:
             raise ObservationError(f"OpenTelemetry cannot be set up so: {error}") from error
+        self._service = SERVICE.full_name
         self._trace = trace
         self._propagator = propagate.get_global_textmap()
         self._tracer = self._provider.get_tracer("keraport", release)
@@ -76,7 +95,7 @@ class Tracing:
             access.method,
             context=self._propagator.extract(carrier),
             kind=self._trace.SpanKind.SERVER,
-            attributes=_attributes(access),
+            attributes={"rpc.service": self._service, **_attributes(access)},
             start_time=began,
         )
         if span.is_recording():
@@ -135,7 +154,6 @@ def _resource(release: str) -> "Resource":
 def _attributes(access: Access) -> Mapping[str, str | int]:
     attributes: dict[str, str | int] = {
         "rpc.system": access.protocol,
-        "rpc.service": SERVICE.full_name,
         "rpc.method": access.method,
         "keraport.status": access.status,
     }

@@ -1,19 +1,23 @@
 """Watching requests, for the access log and for traces."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from serving.errors import RequestError
-from serving.inference import Inference, Outcome
 from serving.operations.access import OK, Access
 from serving.operations.access_log import AccessLog
-from serving.operations.tracing import Tracing
 
+# The supervisor, which checks what workers will do, does without numpy and protobuf.
 if TYPE_CHECKING:
+    from serving.inference import Inference, Outcome
+    from serving.operations.tracing import Tracing
     from serving.statistics import BatchRun
+
+log = logging.getLogger(__name__)
 
 Headers = Iterable[tuple[str, object]]
 
@@ -22,7 +26,7 @@ class Watcher:
     """Tells the access log and the traces of every request; made once a process."""
 
     def __init__(
-        self, code_of: Callable[[RequestError], str], access_log: AccessLog | None, tracing: Tracing | None
+        self, code_of: Callable[[RequestError], str], access_log: AccessLog | None, tracing: "Tracing | None"
     ) -> None:
         """Prepare to watch.
 
@@ -54,6 +58,13 @@ class Watcher:
         trace_id = "" if self._tracing is None else self._tracing.record(access, headers())
         if self._access_log is not None and self._access_log.wants(access.status):
             self._access_log.write(access, trace_id or _trace_id(headers()))
+
+    def close(self, within_s: float) -> None:
+        """Send and write what is left; give up after a while."""
+        if self._tracing is not None:
+            self._tracing.stop(within_s)
+        if self._access_log is not None:
+            self._access_log.close()
 
     def status_of(self, error: BaseException | None) -> str:
         """The code that a request ends with."""
@@ -100,14 +111,14 @@ class Watch:
         """Begin."""
         return self
 
-    def asked(self, inference: Inference) -> None:
+    def asked(self, inference: "Inference") -> None:
         """Say what is asked for, right before it is handed to the model."""
         self._model = inference.model
         self._version = inference.version
         self._id = inference.id
         self._queued = time.perf_counter()
 
-    def answered(self, outcome: Outcome) -> None:
+    def answered(self, outcome: "Outcome") -> None:
         """Say how it was answered."""
         self._version = outcome.version
         self._rows = outcome.rows
@@ -120,6 +131,12 @@ class Watch:
         """Tell of the request."""
         if self._watcher.idle:
             return
+        try:
+            self._tell(error)
+        except Exception:
+            log.exception("a request could not be told of")  # which is no reason to fail it
+
+    def _tell(self, error: BaseException | None) -> None:
         duration_s = time.perf_counter() - self._began
         access = Access(
             began_s=time.time() - duration_s,

@@ -5,30 +5,35 @@ import importlib.metadata
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from typing import Any
 
+from serving.descriptions import Descriptions
 from serving.engine import Engine
-from serving.errors import Forbidden, InvalidRequest
-from serving.model_config import config_message, metadata_message
-from serving.model_statistics import statistics_message
+from serving.errors import InvalidRequest
+from serving.operations.watching import Watch
 from serving.proto import inference_pb2 as pb
-from serving.rpc.answers import index_message, infer_message
+from serving.rpc.answers import infer_message
+from serving.rpc.reception import Method, Reception
 from serving.rpc.requests import read, read_inference
-from serving.rpc.status import Answering, Context, answering
+from serving.rpc.status import Context
 from serving.rpc.streaming import stream_answers
 
-EXTENSIONS = ("classification", "model_configuration", "model_repository", "statistics", "binary_tensor_data")
+EXTENSIONS = (
+    *("binary_tensor_data", "classification", "model_configuration", "model_repository"),
+    *("schedule_policy", "statistics"),
+)
 
 
 class InferenceService:
     """Answers the protocol's methods with an engine."""
 
-    def __init__(self, engine: Engine, *, repository_control: bool) -> None:
+    def __init__(self, engine: Engine, reception: Reception) -> None:
         self._engine = engine
-        self._repository_control = repository_control
+        self._descriptions = Descriptions(engine)
+        self._reception = reception
 
     @property
     def methods(self) -> Mapping[str, Callable[..., Any]]:
         """The protocol's name of each method, and what answers a request's bytes."""
-        unary: Mapping[str, Answering] = {
+        unary: Mapping[str, Method] = {
             "ServerLive": self.server_live,
             "ServerReady": self.server_ready,
             "ServerMetadata": self.server_metadata,
@@ -43,20 +48,20 @@ class InferenceService:
         }
         return {
             "ModelStreamInfer": self.model_stream_infer,
-            **{name: answering(method) for name, method in unary.items()},
+            **{name: self._reception.unary(name, method) for name, method in unary.items()},
         }
 
-    async def server_live(self, content: bytes, _: Context) -> bytes:
+    async def server_live(self, content: bytes, _: Context, __: Watch) -> bytes:
         """Whether the server should be left running."""
         read(pb.ServerLiveRequest, content)
         return pb.ServerLiveResponse(live=not self._engine.draining).SerializeToString()
 
-    async def server_ready(self, content: bytes, _: Context) -> bytes:
+    async def server_ready(self, content: bytes, _: Context, __: Watch) -> bytes:
         """Whether the server takes inferences."""
         read(pb.ServerReadyRequest, content)
         return pb.ServerReadyResponse(ready=not self._engine.draining).SerializeToString()
 
-    async def server_metadata(self, content: bytes, _: Context) -> bytes:
+    async def server_metadata(self, content: bytes, _: Context, __: Watch) -> bytes:
         """Name, version and the protocol's extensions."""
         read(pb.ServerMetadataRequest, content)
         version = importlib.metadata.version("keraport")
@@ -64,74 +69,61 @@ class InferenceService:
             name="keraport", version=version, extensions=EXTENSIONS
         ).SerializeToString()
 
-    async def model_ready(self, content: bytes, _: Context) -> bytes:
+    async def model_ready(self, content: bytes, _: Context, __: Watch) -> bytes:
         """Whether a model takes inferences."""
         request = read(pb.ModelReadyRequest, content)
+        # Without a name there is no such model; the engine would speak of the server.
         self._engine.find(request.name, request.version)
-        return pb.ModelReadyResponse(ready=not self._engine.draining).SerializeToString()
+        return pb.ModelReadyResponse(ready=self._engine.ready()).SerializeToString()
 
-    async def model_metadata(self, content: bytes, _: Context) -> bytes:
+    async def model_metadata(self, content: bytes, _: Context, __: Watch) -> bytes:
         """What a model takes and gives."""
         request = read(pb.ModelMetadataRequest, content)
-        model = self._engine.find(request.name, request.version)
-        versions = self._engine.versions(request.name)
-        return metadata_message(model.session, versions).SerializeToString()
+        return self._descriptions.metadata(request.name, request.version).SerializeToString()
 
-    async def model_config(self, content: bytes, _: Context) -> bytes:
+    async def model_config(self, content: bytes, _: Context, __: Watch) -> bytes:
         """How a model is batched, and its labels."""
         request = read(pb.ModelConfigRequest, content)
-        model = self._engine.find(request.name, request.version)
-        config = config_message(model.session, model.settings)
+        config = self._descriptions.config(request.name, request.version)
         return pb.ModelConfigResponse(config=config).SerializeToString()
 
-    async def model_statistics(self, content: bytes, _: Context) -> bytes:
+    async def model_statistics(self, content: bytes, _: Context, __: Watch) -> bytes:
         """What all workers have counted, of one model or of all."""
         request = read(pb.ModelStatisticsRequest, content)
-        if request.name:
-            self._engine.find(request.name, request.version)
-        counts = await self._engine.control.statistics()
-        return statistics_message(
-            each
-            for each in counts
-            if request.name in ("", each.model) and request.version in ("", each.version)
-        ).SerializeToString()
+        return (await self._descriptions.statistics(request.name, request.version)).SerializeToString()
 
-    async def repository_index(self, content: bytes, _: Context) -> bytes:
+    async def repository_index(self, content: bytes, _: Context, __: Watch) -> bytes:
         """What is known of the repository's models."""
         request = read(pb.RepositoryIndexRequest, content)
-        return index_message(self._engine, only_ready=request.ready).SerializeToString()
+        return self._descriptions.index(only_ready=request.ready).SerializeToString()
 
-    async def repository_model_load(self, content: bytes, _: Context) -> bytes:
+    async def repository_model_load(self, content: bytes, _: Context, __: Watch) -> bytes:
         """Look at a model anew; answered once every worker serves what came of it."""
         request = read(pb.RepositoryModelLoadRequest, content)
-        self._require_control()
         if request.parameters:
             raise InvalidRequest("load takes no parameters here: publish the model, then load it")
         await self._engine.control.load(request.model_name)
         return pb.RepositoryModelLoadResponse().SerializeToString()
 
-    async def repository_model_unload(self, content: bytes, _: Context) -> bytes:
+    async def repository_model_unload(self, content: bytes, _: Context, __: Watch) -> bytes:
         """Stop to serve a model."""
         request = read(pb.RepositoryModelUnloadRequest, content)
-        self._require_control()
         await self._engine.control.unload(request.model_name)
         return pb.RepositoryModelUnloadResponse().SerializeToString()
 
-    async def model_infer(self, content: bytes, context: Context) -> bytes:
+    async def model_infer(self, content: bytes, context: Context, watch: Watch) -> bytes:
         """Run a model."""
         inference = read_inference(content, context.time_remaining())
-        return infer_message(await self._engine.infer(inference)).SerializeToString()
+        watch.asked(inference)
+        outcome = await self._engine.infer(inference)
+        watch.answered(outcome)
+        return infer_message(outcome).SerializeToString()
 
     async def model_stream_infer(
         self, contents: AsyncIterator[bytes], context: Context
     ) -> AsyncGenerator[bytes]:
         """Run a model for each request of a stream; the answers come in the requests' order."""
-        async with contextlib.aclosing(stream_answers(self._engine, contents, context)) as answers:
+        stream = stream_answers(self._engine, self._reception, contents, context)
+        async with contextlib.aclosing(stream) as answers:
             async for answer in answers:
                 yield answer
-
-    def _require_control(self) -> None:
-        if not self._repository_control:
-            raise Forbidden(
-                "models are not loaded or unloaded by clients here: serve with --repository-control"
-            )

@@ -1,7 +1,7 @@
-"""The one table that turns errors into status codes, and how a method's answer becomes an RPC's."""
+"""The one table that turns errors into status codes."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import grpc
@@ -42,7 +42,6 @@ MAX_TEXT = 600
 RETRY_HINT = (("grpc-retry-pushback-ms", "100"),)
 
 Context = grpc.aio.ServicerContext[Any, Any]
-Answering = Callable[[bytes, Context], Awaitable[bytes]]
 
 
 def status_of(error: Exception) -> tuple[grpc.StatusCode, str]:
@@ -53,15 +52,6 @@ def status_of(error: Exception) -> tuple[grpc.StatusCode, str]:
     return grpc.StatusCode.INTERNAL, INTERNAL_TEXT
 
 
-def answering(method: Answering) -> Answering:
-    """Wrap a method so that whatever it raises becomes a status code."""
-
-    async def answer(content: bytes, context: Context) -> bytes:
-        try:
-            return await method(content, context)
-        except Exception as error:  # noqa: BLE001  (whatever it is, it becomes a status)
-            code, text = status_of(error)
-        hint = RETRY_HINT if code is grpc.StatusCode.RESOURCE_EXHAUSTED else ()
-        return await context.abort(code, text, hint)
-
-    return answer
+def code_name(error: RequestError) -> str:
+    """The name of an error's status code."""
+    return STATUS[type(error)].name

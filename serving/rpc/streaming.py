@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from serving.engine import Engine
 from serving.proto import inference_pb2 as pb
 from serving.rpc.answers import infer_message
+from serving.rpc.reception import Reception
 from serving.rpc.requests import read_inference
 from serving.rpc.status import Context, status_of
 
@@ -14,7 +15,7 @@ MAX_UNDER_WAY = 64
 
 
 async def stream_answers(
-    engine: Engine, contents: AsyncIterator[bytes], context: Context
+    engine: Engine, reception: Reception, contents: AsyncIterator[bytes], context: Context
 ) -> AsyncGenerator[bytes]:
     """Answer the requests of a stream, in their order; one that fails is answered by its error's text.
 
@@ -27,7 +28,7 @@ async def stream_answers(
         try:
             async for content in contents:
                 await places.acquire()
-                under_way.put_nowait(asyncio.create_task(_answer(engine, content, context)))
+                under_way.put_nowait(asyncio.create_task(_answer(engine, reception, content, context)))
         finally:
             under_way.put_nowait(None)
 
@@ -48,15 +49,20 @@ async def stream_answers(
                 left.cancel()
 
 
-async def _answer(engine: Engine, content: bytes, context: Context) -> bytes:
+async def _answer(engine: Engine, reception: Reception, content: bytes, context: Context) -> bytes:
     request_id = ""
     try:
-        inference = read_inference(content, context.time_remaining())
-        request_id = inference.id
-        answer = infer_message(await engine.infer(inference))
+        with reception.watch("ModelStreamInfer", context) as watch:
+            inference = read_inference(content, context.time_remaining())
+            request_id = inference.id
+            watch.asked(inference)
+            outcome = await engine.infer(inference)
+            watch.answered(outcome)
+        answer = infer_message(outcome)
     except Exception as error:  # noqa: BLE001  (whatever it is, it becomes a text)
-        _, text = status_of(error)
-        # The id tells the client which of its requests it was.
-        failed = pb.ModelInferResponse(id=request_id)
+        code, text = status_of(error)
+        # The id tells the client which of its requests it was, the status what to make of it.
+        status = pb.InferParameter(string_param=code.name)
+        failed = pb.ModelInferResponse(id=request_id, parameters={"status": status})
         return pb.ModelStreamInferResponse(error_message=text, infer_response=failed).SerializeToString()
     return pb.ModelStreamInferResponse(infer_response=answer).SerializeToString()

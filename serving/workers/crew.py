@@ -67,6 +67,7 @@ class Crew:
         self._past: tuple[ModelCounts, ...] = ()
         self._watching: set[asyncio.Task[None]] = set()
         self._short_lives = 0
+        self._opened = False
         self._stopping = False
         self.restarts = 0
 
@@ -104,7 +105,8 @@ class Crew:
         return answers
 
     def opened(self) -> None:
-        """Say that the workers take requests."""
+        """Say that the workers take requests; from now on they are replaced when they are gone."""
+        self._opened = True
         for member in self._members:
             member.ready = True
 
@@ -173,6 +175,9 @@ class Crew:
         if self._stopping:
             return
         self._members.remove(member)
+        if not self._opened:
+            log.warning("worker %d ended (%s) before it was ready", member.process.pid, _cause(code))
+            return
         self._past = total([self._past, settled(member.counts)])
         short = time.monotonic() - member.began < SHORT_LIFE_SECONDS
         self._short_lives = self._short_lives + 1 if short else 0

@@ -1,17 +1,37 @@
 """Where a worker listens: all ports open together, and are drained together."""
 
 import asyncio
+import contextlib
+import importlib.metadata
 import logging
+import socket
 
 from serving.engine import Engine
+from serving.operations.observing import watcher_of
+from serving.operations.watching import Watcher
 from serving.rpc.endpoint import GrpcEndpoint
+from serving.rpc.status import code_name
+from serving.security.certificates import Certificates
+from serving.security.tls import ssl_context
+from serving.security.tokens import Tokens
 from serving.workers.messages import Start
+from serving.workers.open_files import allow_open_files
 
 log = logging.getLogger(__name__)
 
 # Between the last answer and the end: clients that ask again at once read a clean UNAVAILABLE from the
 # service, where gRPC would answer a request that meets its shutdown with CANCELLED.
 SETTLE_SECONDS = 0.1
+
+# For spans on their way out.
+TRACES_SECONDS = 2.0
+
+
+# For answers on their way out once all are made, and connections that wait for nothing.
+HTTP_CLOSING_SECONDS = 1.0
+
+# Of the files that a worker may open: HTTP has as many connections.
+CONNECTIONS_SHARE = 0.4
 
 
 class Endpoints:
@@ -20,27 +40,59 @@ class Endpoints:
     def __init__(self, start: Start, engine: Engine) -> None:
         self._start = start
         self._engine = engine
-        self._grpc = GrpcEndpoint(engine, repository_control=start.settings.repository_control)
-        self._opened = False
+        self._opened = contextlib.AsyncExitStack()
+        self._grpc: GrpcEndpoint | None = None
 
     async def open(self) -> None:
         """Take requests.
 
         Raises:
-            AddressError: it cannot listen.
+            ServingError: it cannot listen, not log or trace requests as it is told, or not use a certificate,
+                key or token file.
         """
-        await self._grpc.open(f"{self._start.address}:{self._start.port}")
-        self._opened = True
+        settings = self._start.settings
+        certificates = None if settings.tls is None else Certificates(settings.tls)
+        tokens = None if settings.tokens is None else Tokens(settings.tokens)
+        watcher = watcher_of(settings.log, code_name)
+        self._opened.callback(watcher.close, TRACES_SECONDS)
+        self._grpc = GrpcEndpoint(
+            self._engine,
+            watcher,
+            tokens,
+            settings.limits,
+            max_connections=int(CONNECTIONS_SHARE * allow_open_files()),
+        )
+        await self._grpc.open(f"{self._start.address}:{self._start.port}", certificates)
+        self._opened.push_async_callback(self._grpc.close)
+        if self._start.http_socket is not None:
+            await self._open_http(self._start.http_socket, watcher, certificates, tokens)
+
+    async def _open_http(
+        self, descriptor: int, watcher: Watcher, certificates: Certificates | None, tokens: Tokens | None
+    ) -> None:
+        from serving.rest.app import rest_app
+        from serving.rest.http_server import serve_http
+
+        settings = self._start.settings
+        version = importlib.metadata.version("keraport")
+        app = rest_app(self._engine, watcher, limits=settings.limits, version=version, tokens=tokens)
+        serving = serve_http(
+            app,
+            socket.socket(fileno=descriptor),
+            limits=settings.limits,
+            ssl_context=None if certificates is None else ssl_context(certificates),
+            grace_s=HTTP_CLOSING_SECONDS,
+        )
+        await self._opened.enter_async_context(serving)
 
     async def drain(self, grace_s: float) -> None:
         """Refuse what is new, answer what was accepted within so many seconds, stop to listen."""
         self._engine.draining = True
-        if not self._opened:
-            return
-        await self._grpc.refuse()
+        if self._grpc is not None:
+            await self._grpc.refuse()
         try:
             await asyncio.wait_for(self._engine.drained(), grace_s)
             await asyncio.sleep(SETTLE_SECONDS)
         except TimeoutError:
             log.warning("requests were cut off after %g s of grace", grace_s)
-        await self._grpc.close()
+        await self._opened.aclose()

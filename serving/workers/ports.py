@@ -53,9 +53,13 @@ def listen(host: str, port: int, option: str) -> socket.socket:
 
 def address_of(bound: socket.socket, host: str | None = None) -> str:
     """A socket's address as gRPC and URLs write it; under the host's own name if one is given."""
-    number, port = bound.getsockname()[:2]
-    name = host or number
-    return f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
+    address, port = bound.getsockname()[:2]
+    return named(host or address, port)
+
+
+def named(host: str, port: int) -> str:
+    """An address as gRPC and URLs write it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _socket(family: int) -> socket.socket:
@@ -75,8 +79,7 @@ def _telling(host: str, port: int, option: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         raise AddressError(
-            f"cannot listen on {where} ({error.strerror or error}): "
+            f"cannot listen on {named(host, port)} ({error.strerror or error}): "
             f"stop what listens there, or give another {option} or --host"
         ) from error

@@ -12,15 +12,20 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 
 from serving.errors import (
-    AddressError,
     ModelNotFound,
     ModelRefused,
     RepositoryError,
     RequestError,
+    StartError,
     WorkerLost,
 )
 from serving.index import IndexEntry
+from serving.operations.exposition import ServerCounts
+from serving.operations.metrics_server import start_metrics
+from serving.operations.observing import check_observing
 from serving.repository.rollout import Loading, Rollout
+from serving.security.certificates import Certificates
+from serving.security.tokens import Tokens
 from serving.settings import ServerSettings
 from serving.workers.crew import Crew
 from serving.workers.messages import (
@@ -38,7 +43,7 @@ from serving.workers.messages import (
     Swap,
     Unload,
 )
-from serving.workers.ports import address_of, keep_port
+from serving.workers.ports import address_of, keep_port, listen, named
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +52,9 @@ Ask = Callable[[AnyMessage], Awaitable[AnyMessage]]
 # Beyond the grace, for workers to close what they have open.
 CLOSING_SECONDS = 5.0
 
+# For the workers' counts, when metrics are asked for.
+COUNTS_SECONDS = 5.0
+
 
 async def supervise(settings: ServerSettings) -> None:
     """Serve until SIGTERM or SIGINT, then drain; a signal that comes earlier ends the loading.
@@ -54,21 +62,28 @@ async def supervise(settings: ServerSettings) -> None:
     Raises:
         RepositoryError: nothing can be served.
         AddressError: an address is taken or not this machine's.
+        ObservationError: requests cannot be logged or traced as told.
+        SecurityError: a certificate, key or token file cannot be used.
     """
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s: %(message)s")
+    check_observing(settings.log)
+    _check_security(settings)
     stop = _stop_signal()
     with contextlib.ExitStack() as stack:
         port = stack.enter_context(keep_port(settings.host, settings.port, "--port"))
-        supervisor = Supervisor(settings, port)
-        begun = False
-        try:
-            begun = await _unless(stop, supervisor.begin())
-        finally:
-            if not begun:
-                await supervisor.abandon()
-        if not begun:
+        http = None
+        addresses = [f"gRPC on {address_of(port, settings.host)}"]
+        if settings.http_port is not None:
+            http = stack.enter_context(listen(settings.host, settings.http_port, "--http-port"))
+            addresses.insert(0, f"HTTP on {address_of(http, settings.host)}")
+        supervisor = Supervisor(settings, port, http)
+        if settings.metrics_port is not None:
+            number, close = start_metrics(settings.host, settings.metrics_port, supervisor.counts)
+            stack.callback(close)
+            addresses.insert(-1, f"metrics on {named(settings.host, number)}")
+        if not await supervisor.begin_unless(stop):
             return
-        sys.stderr.write(f"{supervisor.ready_line}\n")
+        sys.stderr.write(f"ready: {supervisor.served}, {', '.join(addresses)}\n")
         sys.stderr.flush()
         await supervisor.work(stop)
 
@@ -76,12 +91,18 @@ async def supervise(settings: ServerSettings) -> None:
 class Supervisor:
     """Holds the workers to what the repository and the clients ask for."""
 
-    def __init__(self, settings: ServerSettings, port: socket.socket) -> None:
+    def __init__(self, settings: ServerSettings, port: socket.socket, http: socket.socket | None) -> None:
         self._settings = settings
         self._port = port
+        self._loop = asyncio.get_running_loop()
         address, number = address_of(port).rsplit(":", 1)
         self._crew = Crew(
-            Start(settings=settings, address=address, port=int(number), http_socket=None),
+            Start(
+                settings=settings,
+                address=address,
+                port=int(number),
+                http_socket=None if http is None else http.fileno(),
+            ),
             size=settings.workers,
             answer=self._answer,
             bring_up=self._bring_up,
@@ -94,28 +115,39 @@ class Supervisor:
             swap=self._swap,
         )
 
-    async def begin(self) -> None:
-        """Start the workers, load what the repository holds, take requests.
+    async def begin_unless(self, stop: asyncio.Event) -> bool:
+        """Start the workers, load what the repository holds, take requests; whether it came to that.
 
         Raises:
             RepositoryError: nothing can be served.
-            AddressError: a worker cannot listen.
+            StartError: a worker cannot listen, or not log or trace requests as it is told.
         """
+        begun = False
+        try:
+            begun = await _unless(stop, self._begin())
+        finally:
+            if not begun:
+                await self._crew.kill()
+        return begun
+
+    async def _begin(self) -> None:
         await self._crew.start()
         await self._rollout.begin()
         for answer in await self._crew.ask_all(Open()):
-            _require_done(answer, AddressError)
+            _require_done(answer, StartError)
         self._crew.opened()
 
-    async def abandon(self) -> None:
-        """End what was begun."""
-        await self._crew.kill()
-
     @property
-    def ready_line(self) -> str:
-        """What is written once requests are taken; scripts wait for it and read the addresses."""
-        served = ", ".join(f"{each.model} version {each.version}" for each in self._rollout.live)
-        return f"ready: {served}, gRPC on {address_of(self._port, self._settings.host)}"
+    def served(self) -> str:
+        """What is served, in a few words."""
+        return ", ".join(f"{each.model} version {each.version}" for each in self._rollout.live)
+
+    def counts(self) -> ServerCounts:
+        """What has been counted, for another thread than the event loop's to ask."""
+        asked = asyncio.run_coroutine_threadsafe(self._crew.counts(), self._loop)
+        return ServerCounts(
+            models=asked.result(COUNTS_SECONDS), workers=self._crew.ready, restarts=self._crew.restarts
+        )
 
     async def work(self, stop: asyncio.Event) -> None:
         """Look after the workers until it is time to stop, then have them drain."""
@@ -166,7 +198,15 @@ class Supervisor:
             for loading in self._rollout.live:
                 _require_done(await ask(_order(loading)), ModelRefused)
             _require_done(await ask(_swap_order(self._rollout.live, self._rollout.index)), RepositoryError)
-            _require_done(await ask(Open()), AddressError)
+            _require_done(await ask(Open()), StartError)
+
+
+def _check_security(settings: ServerSettings) -> None:
+    """Refuse files that no worker could use, before anything is loaded."""
+    if settings.tls is not None:
+        Certificates(settings.tls)
+    if settings.tokens is not None:
+        Tokens(settings.tokens)
 
 
 def _order(loading: Loading) -> Prepare:

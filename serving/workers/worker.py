@@ -7,7 +7,7 @@ import socket
 import sys
 
 from serving.engine import Engine
-from serving.errors import AddressError, Draining, LoadRefused, ModelNotFound, ModelRefused
+from serving.errors import Draining, Forbidden, LoadRefused, ModelNotFound, ModelRefused, ServingError
 from serving.statistics import ModelCounts, Statistics
 from serving.workers.channel import Channel, ChannelClosed, receive_first
 from serving.workers.endpoints import Endpoints
@@ -38,7 +38,7 @@ class Worker:
         self._engine = Engine(self)
         self._shelf = Shelf(settings, self._engine, self._statistics)
         self._endpoints = Endpoints(start, self._engine)
-        self._grace_s = settings.grace_s
+        self._settings = settings
         self._end = end
         self._drained = asyncio.Event()
 
@@ -57,10 +57,12 @@ class Worker:
 
     async def load(self, model: str) -> None:
         """Have the supervisor look at a model anew."""
+        self._require_control()
         self._raise_refusal(await self._ask(Load(model=model)))
 
     async def unload(self, model: str) -> None:
         """Have the supervisor end a model everywhere."""
+        self._require_control()
         self._raise_refusal(await self._ask(Unload(model=model)))
 
     async def statistics(self) -> tuple[ModelCounts, ...]:
@@ -81,7 +83,7 @@ class Worker:
             case Open():
                 try:
                     await self._endpoints.open()
-                except AddressError as error:
+                except ServingError as error:
                     return Done(refused=str(error))
             case Collect():
                 return Counted(counts=self._statistics.snapshot())
@@ -96,8 +98,12 @@ class Worker:
         if self._engine.draining:
             await self._drained.wait()
             return
-        await self._endpoints.drain(self._grace_s)
+        await self._endpoints.drain(self._settings.grace_s)
         self._drained.set()
+
+    def _require_control(self) -> None:
+        if not self._settings.repository_control:
+            raise Forbidden("clients load and unload no models here: serve with --repository-control")
 
     async def _ask(self, message: AnyMessage) -> AnyMessage:
         try:

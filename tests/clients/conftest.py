@@ -1,10 +1,14 @@
-"""Pictures to predict."""
+"""Pictures to predict, and a server that is not keraport."""
 
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
 import numpy as np
 import pytest
 from PIL import Image
 
 from clients.results import TensorSpec
+from serving.proto.methods import METHODS
 
 
 @pytest.fixture
@@ -35,3 +39,48 @@ def light_on_dark():
     pixels = np.zeros((28, 28), np.uint8)
     pixels[8:20, 8:20] = 200
     return pixels
+
+
+class ForeignServer:
+    """A server of the protocol that is not keraport; tests set what its methods answer."""
+
+    def __init__(self):
+        self.answers = {}
+        self.asked = []
+        self.start("127.0.0.1:0")
+
+    def start(self, address):
+        self._server = grpc.server(ThreadPoolExecutor(4))
+        self._server.add_generic_rpc_handlers((self,))
+        self.url = f"127.0.0.1:{self._server.add_insecure_port(address)}"
+        self._server.start()
+
+    def stop(self):
+        self._server.stop(0).wait()
+
+    def service(self, details):
+        name = details.method.rpartition("/")[2]
+        method = METHODS[name]
+        kind = (
+            grpc.stream_stream_rpc_method_handler
+            if method.streams_request
+            else grpc.unary_unary_rpc_method_handler
+        )
+
+        def answer(request, context):
+            self.asked.append((name, dict(context.invocation_metadata())))
+            return self.answers[name](request, context)
+
+        return kind(
+            answer,
+            request_deserializer=method.request.FromString,
+            response_serializer=method.response.SerializeToString,
+        )
+
+
+@pytest.fixture
+def foreign():
+    """A running foreign server; its address is `url`."""
+    foreign = ForeignServer()
+    yield foreign
+    foreign.stop()

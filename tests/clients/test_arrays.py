@@ -1,5 +1,6 @@
 """Array files become samples; what does not fit becomes one line."""
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -7,6 +8,7 @@ from clients import arrays
 from clients.arrays import load_samples
 from clients.errors import InputError
 from clients.results import TensorSpec
+from export.manifest import DATATYPES
 
 FEATURES = TensorSpec(name="features", datatype="FP32", shape=(-1, 4))
 
@@ -49,6 +51,40 @@ def test_what_does_not_fit(tmp_path, grey, monkeypatch):
         np.save(path, array, allow_pickle=True)
         with pytest.raises(InputError, match=message):
             load_samples(path, grey)
+
+
+@pytest.mark.parametrize(
+    ("datatype", "array", "expected"),
+    [
+        ("FP16", np.float64([[0.5, 1e9]]), [[0.5, float("inf")]]),
+        ("BF16", np.float32([[0.5, 1.001]]), [[0.5, 1.0]]),
+        ("BF16", np.array([[0.5, -2.0]], ml_dtypes.bfloat16), [[0.5, -2.0]]),
+        ("BF16", np.uint8([[1, 255]]), [[1.0, 255.0]]),
+        ("BYTES", np.array([["ü", "ab"]]), [["ü", "ab"]]),
+        ("BYTES", np.array([[b"\xff", b"ab"]]), [[b"\xff", b"ab"]]),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast:RuntimeWarning")
+def test_texts_and_narrow_floats(tmp_path, datatype, array, expected):
+    np.save(tmp_path / "x.npy", array)
+    samples = load_samples(tmp_path / "x.npy", TensorSpec(name="x", datatype=datatype, shape=(-1, 2)))
+    assert samples.dtype == DATATYPES[datatype]
+    assert samples.tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("datatype", "array", "message"),
+    [
+        ("BF16", np.int32([[1]]), "holds int32, the model takes BF16"),
+        ("BYTES", np.float32([[1]]), "holds float32, the model takes BYTES"),
+        ("FP32", np.array([["1"]]), "holds <U1, the model takes FP32"),
+        ("FP32", np.array([[1]], ml_dtypes.bfloat16), r"holds \|V2, the model takes FP32"),
+    ],
+)
+def test_texts_are_no_numbers(tmp_path, datatype, array, message):
+    np.save(tmp_path / "x.npy", array)
+    with pytest.raises(InputError, match=message):
+        load_samples(tmp_path / "x.npy", TensorSpec(name="x", datatype=datatype, shape=(-1, 1)))
 
 
 def test_what_is_no_array_file(tmp_path, grey):

@@ -10,9 +10,13 @@ from clients import AsyncClient, Client
 def test_public_names():
     assert clients.__all__ == [
         "AsyncClient",
+        "BatchStatistics",
+        "ClassScore",
         "Client",
         "ClientError",
         "DeadlineExceeded",
+        "FailedPrecondition",
+        "InferRequest",
         "InferResult",
         "InputError",
         "InvalidRequest",
@@ -20,10 +24,16 @@ def test_public_names():
         "ModelEntry",
         "ModelMetadata",
         "ModelNotFound",
+        "ModelStatistics",
         "Overloaded",
+        "PermissionDenied",
         "ServerFault",
         "ServerUnavailable",
+        "Spent",
+        "StreamAnswer",
         "TensorSpec",
+        "Tls",
+        "Unauthenticated",
     ]
     assert all(getattr(clients, name) for name in clients.__all__)
     with pytest.raises(AttributeError, match="no attribute 'Other'"):
@@ -57,6 +67,31 @@ def test_infer(client, classifier, images):
     np.testing.assert_allclose(result.outputs["logits"], classifier.expected(images)["logits"], atol=1e-4)
 
 
+def test_top_classes(client, classifier, images):
+    result = client.infer(
+        "digits", {"image": images}, outputs=["probabilities"], classification=3, priority=1
+    )
+    expected = classifier.expected(images)["probabilities"]
+    for row, probabilities in zip(result.classes("probabilities"), expected, strict=True):
+        assert [each.index for each in row] == np.argsort(-probabilities)[:3].tolist()
+        assert [each.label for each in row] == ["abcdefghij"[each.index] for each in row]
+        assert [each.value for each in row] == pytest.approx(np.sort(probabilities)[:-4:-1], abs=1e-4)
+    with pytest.raises(clients.InputError, match="ask with classification=K"):
+        client.infer("digits", {"image": images}).classes("probabilities")
+
+
+def test_statistics(client, images):
+    (before,) = client.statistics("digits", version="1")
+    for _ in range(2):
+        client.infer("digits", {"image": images})
+    (after,) = client.statistics()
+    assert (after.name, after.version) == ("digits", "1")
+    assert (after.rows - before.rows, after.success.count - before.success.count) == (10, 2)
+    assert 0 < after.compute_infer.mean_ms < after.success.mean_ms
+    assert 5 in [batch.rows for batch in after.batches]
+    assert after.mean_batch == after.rows / after.runs
+
+
 async def test_the_async_client_does_the_same(digits_server, client, images):
     async with AsyncClient(digits_server.url) as other:
         assert await other.live()
@@ -64,6 +99,7 @@ async def test_the_async_client_does_the_same(digits_server, client, images):
         assert await other.models() == client.models()
         assert await other.metadata("digits") == client.metadata("digits")
         assert await other.config("digits") == client.config("digits")
+        assert await other.statistics("digits") == client.statistics("digits")
         result = await other.infer("digits", {"image": images})
         with pytest.raises(clients.ModelNotFound):
             await other.config("letters")

@@ -57,7 +57,11 @@ def test_what_a_supervisor_needs_is_light():
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], *([command, "--help"] for command in ("serve", "predict", "inspect", "parity", "doctor"))],
+    [
+        ["--help"],
+        ["models", "list", "--help"],
+        *([command, "--help"] for command in ("serve", "predict", "inspect", "parity", "doctor")),
+    ],
 )
 def test_help_is_light(arguments):
     code = "import keraport\ntry:\n    keraport.main()\nexcept SystemExit:\n    pass"

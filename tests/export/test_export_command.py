@@ -124,9 +124,14 @@ def test_a_required_format_that_is_refused_publishes_nothing(keraport, run_direc
     assert not (tmp_path / "models").exists()
 
 
-def test_a_model_of_ones_own_keeps_its_names(keraport, own_model, tmp_path):
+def test_a_model_of_ones_own_keeps_its_names_and_threads(keraport, own_model, tmp_path):
     result = keraport(
-        "export", own_model / "own.keras", "--data", own_model / "own.npz", "--repository", tmp_path, "--json"
+        "export",
+        own_model / "own.keras",
+        *("--data", own_model / "own.npz"),
+        *("--repository", tmp_path),
+        *("--intra-op-threads", 2),
+        "--json",
     )
     assert result.returncode == 0, result.stdout + result.stderr
     manifest = answer(result)["manifest"]
@@ -135,6 +140,8 @@ def test_a_model_of_ones_own_keeps_its_names(keraport, own_model, tmp_path):
         ("species", "probabilities")
     ]
     assert set(verdicts(manifest["artifacts"]).values()) == {"pass"}
+    sessions = {each["format"]: each["session"] for each in manifest["artifacts"] if each["session"]}
+    assert {kind: session["intra_op_threads"] for kind, session in sessions.items()} == {"onnx": 2}
 
 
 def test_the_same_checkpoint_gives_the_same_bytes_again(keraport, run_directory, published, tmp_path):

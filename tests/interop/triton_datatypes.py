@@ -38,7 +38,6 @@ def main(url: str) -> None:
         words = given("x1", np.array([[1], [2]], np.float16), "FP16")
         classes = InferRequestedOutput("y0", class_count=2)
         said["classes"] = texts(client.infer("scores", [scores, words], outputs=[classes]).as_numpy("y0"))
-        said["extensions"] = list(client.get_server_metadata().extensions)
     print(json.dumps(said))  # noqa: T201
 
 

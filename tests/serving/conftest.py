@@ -1,10 +1,13 @@
-"""A batcher that tests step by hand."""
+"""A batcher that tests step by hand, and a collector of traces."""
 
 import asyncio
 import contextlib
+import http.server
+import threading
 
 import numpy as np
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from serving.batcher import Batcher
 from serving.settings import ModelSettings
@@ -119,3 +122,63 @@ async def bench_of():
             return Bench(await stack.enter_async_context(batcher), model, clock, observed)
 
         yield make
+
+
+class Collector(http.server.ThreadingHTTPServer):
+    """Takes spans as OpenTelemetry's collector does, over HTTP."""
+
+    def __init__(self):
+        self.requests = []
+        self.headers = []
+        super().__init__(("127.0.0.1", 0), Taking)
+
+    @property
+    def address(self):
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    @property
+    def all_spans(self):
+        resources = [each for request in self.requests for each in request.resource_spans]
+        return [span for each in resources for scope in each.scope_spans for span in scope.spans]
+
+    @property
+    def spans(self):
+        """By name, of a single request."""
+        spans = {span.name: span for span in self.all_spans}
+        assert len(spans) == len(self.all_spans)
+        return spans
+
+    @property
+    def resource(self):
+        return self.attributes(self.requests[0].resource_spans[0].resource)
+
+    @staticmethod
+    def attributes(of):
+        return {each.key: getattr(each.value, each.value.WhichOneof("value")) for each in of.attributes}
+
+
+class Taking(http.server.BaseHTTPRequestHandler):
+    server: Collector
+
+    def do_POST(self):
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        found = self.path == "/v1/traces"
+        if found:
+            self.server.requests.append(ExportTraceServiceRequest.FromString(content))
+            self.server.headers.append(dict(self.headers))
+        self.send_response(200 if found else 404)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def collector():
+    with Collector() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()

@@ -142,6 +142,21 @@ def test_requests_go_on_when_the_folder_is_gone(tmp_path: Path, caplog) -> None:
     assert [line["id"] for line in lines(folder / "access.log")] == ["back"]
 
 
+def test_a_request_goes_on_when_it_cannot_be_told_of(tmp_path: Path, caplog) -> None:
+    def gone() -> str:
+        raise RuntimeError("the connection is gone")
+
+    watcher = Watcher(lambda _: "NOT_FOUND", AccessLog(str(tmp_path / "access.log")), None)
+    with watcher.watch("grpc", "ModelInfer", peer=gone, headers=tuple):
+        pass
+    watcher.close(0)
+    with watcher.watch("grpc", "ModelInfer", peer=str, headers=tuple):
+        pass
+    assert "could not be told of" in caplog.text
+    assert "cannot be written" in caplog.text
+    assert not (tmp_path / "access.log").read_text()
+
+
 def test_a_file_that_cannot_be_opened_is_one_error_that_says_the_mend(tmp_path: Path) -> None:
     with pytest.raises(ObservationError, match="choose another --access-log"):
         AccessLog(str(tmp_path / "missing" / "access.log"))

@@ -89,6 +89,20 @@ async def test_inputs_join_by_name_whatever_their_order():
     assert second.result().answer["y"].tolist() == [[-8] * 3] * 2
 
 
+async def test_other_inputs_never_share_a_batch():
+    fed = []
+
+    async def run(feed):
+        fed.append(sorted(feed))
+        return dict(feed)
+
+    rows = np.ones((1, 2), np.float32)
+    async with Batcher([run], ModelSettings()) as batcher, asyncio.TaskGroup() as group:
+        for names in ("ab", "a", "abc", "ab", "a"):
+            group.create_task(batcher.submit(dict.fromkeys(names, rows)))
+    assert fed == [["a", "b"], ["a"], ["a", "b", "c"]]
+
+
 async def test_one_that_runs_alone_is_not_copied():
     async def run(feed):
         return {"y": feed["x"]}
@@ -117,6 +131,7 @@ async def test_a_full_batch_does_not_wait(bench_of):
     await bench.submit(1)
     await bench.submit(2, 3)
     assert bench.model.batches == [[1, 2, 3]]
+    assert bench.clock.timers == []
     await bench.open()
 
 

@@ -101,8 +101,8 @@ async def test_a_deadline_is_kept_while_the_model_is_busy(bench_of):
     await bench.advance(1.0)
     with pytest.raises(Expired, match="in the queue"):
         later.result()
-    assert (late.done(), bench.batcher.waiting) == (False, 1)
-    fine = await bench.submit(4, deadline=9.0)  # its place is free
+    assert (late.done(), bench.batcher.waiting, len(bench.clock.timers)) == (False, 1, 1)
+    fine = await bench.submit(4)  # its place is free
     await bench.advance(1.0)
     with pytest.raises(Expired, match="in the queue"):
         late.result()
@@ -110,6 +110,18 @@ async def test_a_deadline_is_kept_while_the_model_is_busy(bench_of):
     assert bench.model.batches == [[1], [4]]
     await bench.open()
     assert rows(fine) == [-4]
+
+
+async def test_a_later_deadline_is_kept_after_all_have_passed(bench_of):
+    bench = await bench_of()
+    await bench.submit(1)
+    for deadline in (1.0, 2.0):
+        task = await bench.submit(2, deadline=deadline)
+        await bench.advance(1.0)
+        with pytest.raises(Expired, match="in the queue"):
+            task.result()
+    assert bench.clock.timers == []
+    await bench.open()
 
 
 async def test_an_expired_item_takes_no_rows_though_its_timer_be_late(bench_of):

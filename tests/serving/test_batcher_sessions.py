@@ -5,7 +5,9 @@ import asyncio
 import numpy as np
 import pytest
 
+from serving.batcher import Batcher
 from serving.errors import Draining
+from serving.settings import ModelSettings
 
 
 def rows(task):
@@ -47,6 +49,45 @@ async def test_idle_sessions_wait_for_the_delay_together(bench_of):
     assert bench.clock.timers == []
 
 
+async def test_what_a_batch_leaves_waits_no_longer_than_its_own_delay(bench_of):
+    bench = await bench_of(max_batch_rows=4, max_delay_ms=1000, sessions=2)
+    await bench.submit(1, 1, 1)
+    await bench.advance(0.25)
+    await bench.submit(2, 2, 2)
+    await bench.advance(0.75)
+    assert bench.model.batches == [[1, 1, 1]]
+    await bench.advance(0.25)
+    assert bench.model.batches == [[1, 1, 1], [2, 2, 2]]
+    await bench.model.open_all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "runs"),
+    [({"max_batch_rows": 1}, [[1], [-2], [3]]), ({}, [[1, -2, 3], [1], [-2], [3]])],
+)
+async def test_runs_on_the_event_loop_leave_it_to_others_in_between(settings, runs):
+    told = []
+
+    async def run(feed):
+        told.append(feed["x"].tolist())
+        if min(feed["x"]) < 0:
+            raise ValueError("a negative row")
+        return {"y": feed["x"]}
+
+    async def submit(value):
+        try:
+            await batcher.submit({"x": np.array([value])})
+        except ValueError as error:
+            told.append(str(error))
+        else:
+            told.append(value)
+
+    async with Batcher([run], ModelSettings(**settings)) as batcher:
+        await asyncio.gather(*(submit(value) for value in (1, -2, 3)))
+    assert [each for each in told if isinstance(each, list)] == runs
+    assert told.index(1) < told.index([3])
+
+
 async def test_times_and_rows_are_told(bench_of):
     bench = await bench_of(max_batch_rows=4, padding_buckets=(4,))
     first = await bench.submit(1)
@@ -85,10 +126,32 @@ async def test_drained_waits_for_what_waits_and_what_runs(bench_of):
     assert all(task.done() for task in tasks)
 
 
+async def test_drained_waits_for_a_run_behind_which_nothing_waits(bench_of):
+    bench = await bench_of(sessions=2)
+    await bench.submit(1)
+    drained = asyncio.create_task(bench.batcher.drained())
+    await bench.settle()
+    assert not drained.done()
+    await bench.open()
+    assert drained.done()
+
+
+async def test_drained_ends_when_the_batcher_is_left(bench_of):
+    bench = await bench_of()
+    await bench.submit(1)
+    await bench.submit(2)
+    drained = asyncio.create_task(bench.batcher.drained())
+    await bench.settle()
+    await bench.batcher.__aexit__(None, None, None)
+    await drained
+
+
 async def test_drained_ends_when_the_last_one_leaves(bench_of):
     bench = await bench_of(max_delay_ms=10)
     task = await bench.submit(1)
     drained = asyncio.create_task(bench.batcher.drained())
+    await bench.settle()
+    assert not drained.done()
     await bench.cancel(task)
     await drained
     assert bench.model.batches == []
@@ -106,12 +169,24 @@ async def test_leaving_cancels_the_rest_of_a_failed_batch(bench_of):
     assert all(task.cancelled() for task in tasks)
 
 
+async def test_who_leaves_while_the_batcher_is_left_hears_of_it(bench_of):
+    bench = await bench_of(max_delay_ms=10)
+    tasks = [await bench.submit(value) for value in (1, 2)]
+    bench.clock.now = 1.0  # their batch is due
+    leaving = asyncio.create_task(bench.batcher.__aexit__(None, None, None))
+    await asyncio.sleep(0)
+    tasks[0].cancel()
+    await leaving
+    await asyncio.wait(tasks)
+    assert all(task.cancelled() for task in tasks)
+
+
 async def test_nothing_is_left_after_leaving(bench_of):
     bench = await bench_of(max_delay_ms=10)
     tasks = [await bench.submit(value, deadline=5.0) for value in (1, 2)]
     await bench.batcher.__aexit__(None, None, None)
+    assert (bench.batcher.waiting, bench.batcher.waiting_bytes, bench.clock.timers) == (0, 0, [])
     await asyncio.wait(tasks)
     await bench.batcher.drained()
-    assert (bench.batcher.waiting, bench.batcher.waiting_bytes, bench.clock.timers) == (0, 0, [])
     with pytest.raises(Draining, match="is being unloaded"):
         (await bench.submit(3)).result()

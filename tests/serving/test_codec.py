@@ -132,7 +132,12 @@ def test_refuses_to_encode_what_the_protocol_lacks():
         ([tensor("BYTES", [0])], [b"\0\0\0\0"], "came with 4 bytes, expected 0 for its 0 elements"),
         ([tensor("BYTES", [2], bytes_contents=[b"a"])], [], "came with 1 values, expected 2 for shape"),
         ([tensor("BYTES", [1], int_contents=[1])], [], "came in int_contents, expected bytes_contents"),
-        ([tensor("BYTES", [2**20 + 1])], [b""], "expected at most 1048576 elements"),
+        ([tensor("BYTES", [2**18 + 1])], [b""], "'image' came with element 262145 of BYTES: send fewer"),
+        (
+            [tensor("BYTES", [2**18], name="a"), tensor("BYTES", [1])],
+            [bytes(2**20), bytes(4)],
+            "'image' came with element 262145 of BYTES",
+        ),
         ([tensor(shape=[-1, 2, 2])], [b"1234"], r"'image' came in shape \[-1, 2, 2\]"),
         (
             [tensor(shape=[2**62, 4])],

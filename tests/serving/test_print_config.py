@@ -165,7 +165,7 @@ BAD_OPTIONS = [
     (["--metrics-port", 8001], "port, http_port and metrics_port must differ"),
     (["--padding-buckets", "8,128"], "padding_buckets must be 1 to max_batch_rows, 64, not (8, 128)"),
     (["--padding-buckets", "8,8"], "padding_buckets must be at most 64 numbers that grow"),
-    (["--default-priority", 1], "default_priority must be one of priority_levels, 0, or 0"),
+    (["--default-priority", 1], "default_priority must be 1 to priority_levels, or 0 where there are none"),
     (["--tls-key", "k.pem"], "tls_certificate and tls_key go together"),
     (["--host", ""], "host must be an address or a name"),
     (["--traces", "localhost:4318"], "traces must be a URL such as http://localhost:4318"),
@@ -214,3 +214,36 @@ def test_a_misspelt_variable_is_warned_of(keraport, monkeypatch):
     result = keraport("serve", "--print-config")
     assert result.returncode == 0
     assert result.stderr == "WARNING: KERAPORT_PROT is not known: did you mean KERAPORT_PORT?\n"
+
+
+@pytest.mark.parametrize("arguments", [(), ("--http-port", "8000")])
+def test_rest_needs_its_extra(arguments):
+    code = "import sys\nsys.modules['starlette'] = None  # as if it were not installed\n"
+    result = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"{code}import keraport\nkeraport.main()",
+            "serve",
+            "--print-config",
+            *arguments,
+        ],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    if arguments:
+        assert (result.returncode, result.stdout) == (2, "")
+        (line,) = result.stderr.splitlines()
+        assert "http_port 8000 needs starlette: pip install 'keraport[http]', or set it to off" in line
+    else:
+        assert (result.returncode, result.stderr) == (0, "")
+        assert 'http_port = "off"  # default' in result.stdout.splitlines()
+
+
+def test_a_name_that_is_not_unicode_is_printed_by_nobody(keraport):
+    result = keraport("serve", "--print-config", "--repository", os.fsdecode(b"\xff"))
+    assert (result.returncode, result.stdout) == (2, "")
+    assert r"'\udcff' cannot be written as UTF-8" in result.stderr

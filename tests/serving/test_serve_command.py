@@ -85,7 +85,9 @@ def test_a_bad_option_is_wrong_usage(keraport, option):
 
 def test_the_ready_line_names_models_and_address(digits_server):
     first = digits_server.log.read_text().splitlines()[0]  # other tests' requests may have failed since
-    assert first == f"ready: digits version 1, gRPC on {digits_server.url}"
+    http, metrics = (url.split("/")[2] for url in (digits_server.http_url, digits_server.metrics_url))
+    where = f"HTTP on {http}, metrics on {metrics}, gRPC on {digits_server.url}"
+    assert first == f"ready: digits version 1, {where}"
     host, port = digits_server.url.rsplit(":", 1)
     with socket.create_connection((host, int(port)), timeout=10):
         pass

@@ -5,81 +5,25 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from serving.errors import Draining, InvalidTensor, ObservationError, RequestError
 from serving.inference import Inference, Outcome
 from serving.operations.access_log import AccessLog
+from serving.operations.observing import check_observing, watcher_of
 from serving.operations.tracing import Tracing
 from serving.operations.watching import Watcher
+from serving.settings import LogSettings
 from serving.statistics import BatchRun
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 RUN = BatchRun(rows=5, input_s=0.001, infer_s=0.004, output_s=0.0005)
 CODES = {InvalidTensor: "INVALID_ARGUMENT", Draining: "UNAVAILABLE"}
-
-
-class Collector(http.server.ThreadingHTTPServer):
-    """Takes spans as OpenTelemetry's collector does, over HTTP."""
-
-    def __init__(self) -> None:
-        self.requests: list[ExportTraceServiceRequest] = []
-        self.headers: list[dict[str, str]] = []
-        super().__init__(("127.0.0.1", 0), Taking)
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-    @property
-    def spans(self) -> dict[str, Span]:
-        resources = [each for request in self.requests for each in request.resource_spans]
-        spans = [span for each in resources for scope in each.scope_spans for span in scope.spans]
-        assert len({span.name for span in spans}) == len(spans)
-        return {span.name: span for span in spans}
-
-    @property
-    def resource(self) -> dict[str, Any]:
-        (request,) = self.requests
-        return attributes(request.resource_spans[0].resource)
-
-
-class Taking(http.server.BaseHTTPRequestHandler):
-    server: Collector
-
-    def do_POST(self) -> None:
-        content = self.rfile.read(int(self.headers["Content-Length"]))
-        found = self.path == "/v1/traces"
-        if found:
-            self.server.requests.append(ExportTraceServiceRequest.FromString(content))
-            self.server.headers.append(dict(self.headers))
-        self.send_response(200 if found else 404)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def collector() -> Iterator[Collector]:
-    with Collector() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
-
-
-def attributes(of: Any) -> dict[str, Any]:
-    return {each.key: getattr(each.value, each.value.WhichOneof("value")) for each in of.attributes}
 
 
 def request(
@@ -98,7 +42,7 @@ def request(
 
 
 def test_a_request_s_spans_reach_the_collector_under_the_client_s_trace(
-    collector: Collector, tmp_path: Path, monkeypatch
+    collector, tmp_path: Path, monkeypatch
 ) -> None:
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment=test")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-api-key=k")
@@ -120,7 +64,7 @@ def test_a_request_s_spans_reach_the_collector_under_the_client_s_trace(
     assert compute.start_time_unix_nano == queue.end_time_unix_nano
     assert compute.end_time_unix_nano - compute.start_time_unix_nano == 5_500_000
     assert compute.end_time_unix_nano <= server.end_time_unix_nano <= time.time_ns()
-    told = attributes(server)
+    told = collector.attributes(server)
     assert told == {
         "rpc.system": "grpc",
         "rpc.service": "inference.GRPCInferenceService",
@@ -133,7 +77,7 @@ def test_a_request_s_spans_reach_the_collector_under_the_client_s_trace(
         "keraport.batch_rows": 5,
         "keraport.queue_us": 2000,
     }
-    assert attributes(compute)["keraport.infer_us"] == 4000
+    assert collector.attributes(compute)["keraport.infer_us"] == 4000
     assert collector.resource["service.name"] == "keraport"
     assert collector.resource["service.version"] == "1.2.3"
     assert collector.resource["deployment.environment"] == "test"
@@ -150,19 +94,19 @@ def test_a_request_s_spans_reach_the_collector_under_the_client_s_trace(
     ],
 )
 def test_a_failed_request_without_parent_begins_a_trace(
-    collector: Collector, error: Exception, status: str, failed: bool
+    collector, error: Exception, status: str, failed: bool
 ) -> None:
     tracing = Tracing(f"{collector.address}/v1/traces", "1.2.3")
     request(tracing, (("traceparent", "no such thing"),), error)
     tracing.stop(10)
     (span,) = collector.spans.values()
     assert span.parent_span_id == b""
-    assert attributes(span)["keraport.status"] == status
+    assert collector.attributes(span)["keraport.status"] == status
     assert (span.status.code == Status.STATUS_CODE_ERROR) == failed
     assert b"secret" not in span.SerializeToString()
 
 
-def test_the_client_s_and_the_environment_s_sampling_are_obeyed(collector: Collector, monkeypatch) -> None:
+def test_the_client_s_and_the_environment_s_sampling_are_obeyed(collector, monkeypatch) -> None:
     monkeypatch.setenv("OTEL_TRACES_SAMPLER", "parentbased_always_off")
     monkeypatch.setenv("OTEL_SERVICE_NAME", "mine")
     tracing = Tracing(collector.address, "1.2.3")
@@ -192,16 +136,34 @@ def test_an_endpoint_that_is_no_address_is_one_error(endpoint: str) -> None:
         Tracing(endpoint, "1.2.3")
 
 
-def test_without_the_extra_the_error_names_it() -> None:
+def test_the_supervisor_checks_what_workers_will_do_without_loading_it(tmp_path: Path) -> None:
     program = (
         "import sys\n"
+        "from serving.operations.observing import check_observing\n"
+        "from serving.settings import LogSettings\n"
+        "check_observing(LogSettings(access_log=sys.argv[1], traces='http://localhost:4318'))\n"
+        "print({'numpy', 'grpc', 'google', 'opentelemetry.sdk', 'requests'} & set(sys.modules))\n"
         "sys.modules['opentelemetry'] = None\n"
-        "from serving.errors import ObservationError\n"
-        "from serving.operations.tracing import Tracing\n"
-        "try:\n"
-        "    Tracing('http://localhost:4318', '1')\n"
-        "except ObservationError as error:\n"
-        "    print(error)"
+        "check_observing(LogSettings(traces='http://localhost:4318'))\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert "pip install 'keraport[otel]'" in done.stdout
+    command = [sys.executable, "-c", program, str(tmp_path / "access.log")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "set()"
+    assert "ObservationError" in done.stderr
+    assert "pip install 'keraport[otel]'" in done.stderr
+
+
+def test_settings_make_what_watches(collector, tmp_path: Path) -> None:
+    path = tmp_path / "access.log"
+    settings = LogSettings(access_log=str(path), access_sample=0.0, traces=collector.address)
+    check_observing(settings)
+    watcher = watcher_of(settings, lambda error: CODES[type(error)])
+    for error in (None, Draining("no")):
+        with contextlib.suppress(Draining), watcher.watch("http", "ModelInfer", peer=str, headers=tuple):
+            if error is not None:
+                raise error
+    watcher.close(10)
+    (line,) = path.read_text().splitlines()
+    spans = [span for each in collector.requests[0].resource_spans for span in each.scope_spans[0].spans]
+    assert json.loads(line)["trace_id"] in {span.trace_id.hex() for span in spans}
+    assert [collector.attributes(span)["keraport.status"] for span in spans] == ["OK", "UNAVAILABLE"]

@@ -10,6 +10,7 @@ import pytest
 
 import clients
 from clients import Client
+from clients.prediction import predict_files
 from export.manifest import DATATYPES
 from serving.codec import decode, encode
 from serving.proto import inference_pb2 as pb
@@ -76,6 +77,12 @@ def test_what_is_no_text_fails_alone(client):
     assert client.infer("bytes", {"x0": np.array([["b"]])}).outputs["y0"].tolist() == [[b"b"]]
 
 
+def test_words_are_no_probabilities(client, tmp_path):
+    np.save(tmp_path / "x.npy", np.array(["a", "b"]))
+    with pytest.raises(clients.InputError, match=r"words gives probabilities, neither .* use clients.Client"):
+        predict_files(client, [tmp_path / "x.npy"], model="words")
+
+
 def test_classes_with_labels_beside_plain_values(classes_of):
     answer = classes_of(y1={"int64_param": 0}, y0={"int64_param": 2})
     assert list(answer) == ["y1", "y0"]
@@ -108,5 +115,4 @@ def test_nvidias_client(echo_server):
         "FP16": ["float16", [[0.5, -2.0]]],
         "BF16": ["bfloat16", [[0.5, -2.0]]],
         "classes": [["1.000000:1:b", "0.500000:2:c"], ["3.000000:0:a", "2.000000:1:b"]],
-        "extensions": ["model_configuration", "classification"],
     }

@@ -7,11 +7,12 @@ import pytest
 from onnx import TensorProto, helper
 
 from export.manifest import DATATYPES, TensorInfo
-from serving.batcher import Batcher, BatchLimits
+from serving.batcher import Batcher
 from serving.codec import TYPED_FIELDS, check_feed, decode, encode
 from serving.errors import InvalidTensor, ModelRefused
 from serving.proto import inference_pb2 as pb
-from serving.repository import load_version
+from serving.repository.loading import load_version
+from serving.settings import ModelSettings
 
 VALUES = {
     "BOOL": [[True, False], [False, True]],
@@ -25,6 +26,12 @@ VALUES = {
     for name, dtype in DATATYPES.items()
     if dtype.kind in "iu"
 }
+
+
+def load(folder):
+    """The one session of a version."""
+    (session,) = load_version(folder, ModelSettings(max_batch_rows=4))
+    return session
 
 
 def raw_request(*arrays):
@@ -51,7 +58,7 @@ async def answer(session, request):
 
 @pytest.mark.parametrize("datatype", DATATYPES)
 async def test_comes_back_as_it_was_sent(tmp_path, publish_cast, datatype):
-    session = load_version(publish_cast(tmp_path / "echo" / "1", (datatype, datatype)), max_rows=4)
+    session = load(publish_cast(tmp_path / "echo" / "1", (datatype, datatype)))
     array = np.array(VALUES[datatype], DATATYPES[datatype])
     requests = [raw_request(array), raw_request(np.asfortranarray(array))]
     if datatype in TYPED_FIELDS:
@@ -74,7 +81,7 @@ async def test_comes_back_as_it_was_sent(tmp_path, publish_cast, datatype):
     ],
 )
 async def test_one_datatype_in_another_out(tmp_path, publish_cast, taken, given, sent, expected):
-    session = load_version(publish_cast(tmp_path / "cast" / "1", (taken, given)), max_rows=4)
+    session = load(publish_cast(tmp_path / "cast" / "1", (taken, given)))
     answered = await answer(session, raw_request(np.array(sent, DATATYPES[taken])))
     assert answered["y0"].dtype == DATATYPES[given]
     assert answered["y0"].tolist() == expected
@@ -88,7 +95,7 @@ async def test_one_datatype_in_another_out(tmp_path, publish_cast, taken, given,
     ],
 )
 async def test_several_datatypes_in_one_model(tmp_path, publish_cast, pairs):
-    session = load_version(publish_cast(tmp_path / "mixed" / "1", *pairs), max_rows=4)
+    session = load(publish_cast(tmp_path / "mixed" / "1", *pairs))
     sent = [
         np.array([[b"1"], [b"0"]] if taken == "BYTES" else [[1], [0]], DATATYPES[taken]) for taken, _ in pairs
     ]
@@ -100,19 +107,26 @@ async def test_several_datatypes_in_one_model(tmp_path, publish_cast, pairs):
 
 @pytest.mark.parametrize("datatype", ["BYTES", "BF16"])
 async def test_rows_of_a_batch_come_back_to_their_own(tmp_path, publish_cast, datatype):
-    session = load_version(publish_cast(tmp_path / "echo" / "1", (datatype, datatype)), max_rows=4)
+    session = load(publish_cast(tmp_path / "echo" / "1", (datatype, datatype)))
     texts = [[["a"], ["b"]], [["cc"]], [["d"], ["e"], ["f"]]]
     numbers = [[[1.0], [2.0]], [[3.0]], [[4.0], [5.0], [6.0]]]
     sent = texts if datatype == "BYTES" else numbers
-    async with Batcher(session.run, BatchLimits(max_rows=6)) as batcher:
+    async with Batcher([session.run], ModelSettings(max_batch_rows=6)) as batcher:
         answers = await asyncio.gather(
             *(batcher.submit({"x0": np.array(rows, DATATYPES[datatype])}) for rows in sent)
         )
-    assert [each["y0"].tolist() for each in answers] == sent
+    assert [each.answer["y0"].tolist() for each in answers] == sent
+
+
+async def test_a_batch_is_filled_up_with_text_that_the_model_can_read(tmp_path, publish_cast):
+    session = load(publish_cast(tmp_path / "cast" / "1", ("BYTES", "FP32")))
+    async with Batcher([session.run], ModelSettings(max_batch_rows=4, padding_buckets=(4,))) as batcher:
+        batched = await batcher.submit({"x0": np.array([["1"], ["2"], ["3"]], np.object_)})
+    assert batched.answer["y0"].tolist() == [[1.0], [2.0], [3.0]]
 
 
 async def test_an_answer_lives_on_without_its_session(tmp_path, publish_cast):
-    session = load_version(publish_cast(tmp_path / "echo" / "1", ("FP32", "BF16")), max_rows=4)
+    session = load(publish_cast(tmp_path / "echo" / "1", ("FP32", "BF16")))
     answered = [
         (await session.run({"x0": np.full((1, 100_000), value, np.float32)}))["y0"] for value in (1, 2, 3)
     ]
@@ -123,7 +137,7 @@ async def test_an_answer_lives_on_without_its_session(tmp_path, publish_cast):
 def test_what_onnxruntime_cannot_run_at_once_is_refused(tmp_path, publish_cast):
     folder = publish_cast(tmp_path / "mixed" / "1", ("BYTES", "BYTES"), ("BF16", "BF16"))
     with pytest.raises(ModelRefused, match=r"takes BYTES and gives BF16, .* cast its BF16 outputs to FP32"):
-        load_version(folder, max_rows=4)
+        load(folder)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +160,7 @@ def test_what_the_protocol_has_no_datatype_for_is_refused(tmp_path, publish_onnx
         (TensorInfo(name="y", datatype="FP32", shape=(-1, 2), meaning=""),),
     )
     with pytest.raises(ModelRefused, match=rf"x is tensor\({name}\), for which the protocol has no datatype"):
-        load_version(folder, max_rows=4)
+        load(folder)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""The Open Inference Protocol as REST: JSON and the binary extension over HTTP."""

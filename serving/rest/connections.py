@@ -1,0 +1,146 @@
+"""Connections that are not left to whoever opens them and says or takes nothing."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import h11
+import msgspec
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+
+from serving.rest.messages import ErrorAnswer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How many connections there may be, and how long each is waited for.
+
+    Attributes:
+        max_connections: of one process; beyond, the one that was idle longest is closed.
+        head_s: for the whole head of a request, from the connection's or its own first byte.
+        idle_s: between requests; longer than the minute that load balancers keep theirs.
+        stall_s: for a client to take some more of its answer.
+        stall_bytes: how much that is.
+    """
+
+    max_connections: int = 4096
+    head_s: float = 10.0
+    idle_s: int = 75
+    stall_s: float = 20.0
+    stall_bytes: int = 64 * 1024
+
+
+class Config(uvicorn.Config):
+    """uvicorn's settings, and the patience with connections."""
+
+    def __init__(self, app: ASGIApp, patience: Patience, **settings: Any) -> None:  # noqa: ANN401  (uvicorn's)
+        super().__init__(app, http=Connection, timeout_keep_alive=patience.idle_s, **settings)
+        self.patience = patience
+
+
+class Connection(H11Protocol):
+    """uvicorn's, with an end to what it would await without one: heads, idlers, those that don't read."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._patience = config.patience
+        self._head: asyncio.TimerHandle | None = None
+        self._stall: asyncio.TimerHandle | None = None
+        self._unsent = 0
+        self._idle_since = self.loop.time()
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request is under way."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for a head, and make room for the connection."""
+        super().connection_made(transport)
+        self._await_head()
+        if len(self.connections) > self._patience.max_connections:
+            self._make_room()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait for nothing more."""
+        super().connection_lost(exc)
+        self._unset_keepalive_if_required()
+        for timer in (self._head, self._stall):
+            if timer is not None:
+                timer.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        """Take a part of a request; what leads to none, such as a refused body's rest, must end soon."""
+        super().data_received(data)
+        if self.idle:
+            self._await_head()
+        elif self._head is not None:
+            self._head.cancel()
+            self._head = None
+
+    def on_response_complete(self) -> None:
+        """Be idle."""
+        self._idle_since = self.loop.time()
+        super().on_response_complete()
+        begun, _ = self.conn.trailing_data
+        if begun and self.idle:
+            self._await_head()
+
+    def pause_writing(self) -> None:
+        """Begin to watch whether the client takes its answer."""
+        super().pause_writing()
+        self._watch_sending()
+
+    def resume_writing(self) -> None:
+        """It does."""
+        super().resume_writing()
+        if self._stall is not None:
+            self._stall.cancel()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is not HTTP, in the protocol's form."""
+        body = msgspec.json.encode(ErrorAnswer(error=msg))
+        headers = [
+            ("content-type", "application/json"),
+            ("content-length", str(len(body))),
+            ("connection", "close"),
+        ]
+        for event in (
+            h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
+            h11.Data(data=body),
+            h11.EndOfMessage(),
+        ):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+    def _await_head(self) -> None:
+        if self._head is None:
+            self._head = self.loop.call_later(self._patience.head_s, self.transport.abort)
+
+    def _make_room(self) -> None:
+        idlers = [
+            each
+            for each in self.connections
+            if isinstance(each, Connection) and each.idle and not each.transport.is_closing()
+        ]
+        # This one at least is among them.
+        min(idlers, key=lambda each: each._idle_since).transport.abort()
+
+    def _watch_sending(self) -> None:
+        self._unsent = self.transport.get_write_buffer_size()
+        self._stall = self.loop.call_later(self._patience.stall_s, self._check_sending)
+
+    def _check_sending(self) -> None:
+        if self._unsent - self.transport.get_write_buffer_size() < self._patience.stall_bytes:
+            self.transport.abort()
+        else:
+            self._watch_sending()

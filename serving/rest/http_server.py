@@ -1,0 +1,91 @@
+"""The HTTP server: uvicorn in the loop that runs already, on a socket that listens already."""
+
+import asyncio
+import contextlib
+import resource
+import socket
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from serving.rest.connections import Config, Patience
+from serving.settings import Limits
+
+KIB = 1024
+
+# Of the files that the process may open: models, logs and gRPC need some too.
+CONNECTIONS_SHARE = 0.4
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's, which leaves signals to whoever runs it and says when it has begun."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+
+@contextlib.asynccontextmanager
+async def serve_http(
+    app: ASGIApp,
+    sock: socket.socket,
+    *,
+    limits: Limits,
+    ssl_context: ssl.SSLContext | None = None,
+    grace_s: float = 30.0,
+    patience: Patience | None = None,
+) -> AsyncIterator[None]:
+    """Serve from entry to exit; what was asked by then is answered.
+
+    Args:
+        app: answers.
+        sock: listens already, and is closed at exit.
+        limits: of headers.
+        ssl_context: for TLS; None for plain HTTP.
+        grace_s: for the answers at exit; those that are not made by then are given up.
+        patience: with connections.
+    """
+    config = Config(
+        app,
+        _within_files(patience or Patience()),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="error",  # what clients do wrong must not fill the log
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        h11_max_incomplete_event_size=limits.max_header_kib * KIB,
+        timeout_graceful_shutdown=grace_s,
+        ssl_context_factory=None if ssl_context is None else lambda *_: ssl_context,
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve([sock]))
+    listening = asyncio.create_task(server.listening.wait())
+    try:
+        await asyncio.wait([serving, listening], return_when=asyncio.FIRST_COMPLETED)
+        if serving.done():
+            await serving  # raises why
+        yield
+    finally:
+        listening.cancel()
+        server.should_exit = True
+        await serving
+
+
+def _within_files(patience: Patience) -> Patience:
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files == resource.RLIM_INFINITY:
+        return patience
+    return replace(patience, max_connections=min(patience.max_connections, int(files * CONNECTIONS_SHARE)))
