@@ -9,7 +9,6 @@ import pytest
 
 from export.verdict import Verdict
 
-
 PORTS = ["--port=0", "--http-port=off", "--metrics-port=off"]
 
 
