@@ -1,5 +1,8 @@
 """Names in requests that would leave the repository, over the wire: a refusal, and no file is touched."""
 
+import http.client
+from urllib.parse import quote
+
 import grpc
 import pytest
 
@@ -29,12 +32,16 @@ REFUSALS = (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT)
 
 
 @pytest.fixture(scope="module")
-def channel(tmp_path_factory, publish_classifier, start_server):
-    """To a server of `digits`, beside whose repository lies another."""
+def server(tmp_path_factory, publish_classifier, start_server):
+    """A server of `digits`, beside whose repository lies another."""
     folder = tmp_path_factory.mktemp("names")
     for repository in ("models", "digits"):
         publish_classifier(folder / repository)
-    server = start_server(folder / "models", "--repository-control")
+    return start_server(folder / "models", "--repository-control")
+
+
+@pytest.fixture(scope="module")
+def channel(server):
     with grpc.insecure_channel(server.url) as channel:
         yield channel
 
@@ -75,6 +82,33 @@ def test_versions_that_would_leave_the_model_name_nothing(channel, method):
     for version in VERSIONS:
         model = {"name" if field == "version" else "model_name": "digits"}
         assert status_of(channel, method, METHODS[method].request(**model, **{field: version})) in REFUSALS
+
+
+@pytest.mark.parametrize(
+    "path", ["/v2/models/{}", "/v2/models/{}/ready", "/v2/models/{}/stats", "/v2/models/digits/versions/{}"]
+)
+@pytest.mark.parametrize(
+    "name",
+    ["..", "../digits", "..\\digits", "digits/../digits", "digits\0", "/etc", "\N{SNOWMAN}", "9" * 5000],
+)
+def test_nor_do_they_in_addresses(server, path, name):
+    assert http_status(server, "GET", path.format(quote(name, safe=""))) in (400, 404)
+
+
+@pytest.mark.parametrize("name", ["..", "../digits", "digits/../digits", "digits\0"])
+def test_nor_are_they_loaded_by_address(server, name):
+    for action in ("load", "unload"):
+        path = f"/v2/repository/models/{quote(name, safe='')}/{action}"
+        assert http_status(server, "POST", path) in (400, 404)
+
+
+def http_status(server, method, path):
+    connection = http.client.HTTPConnection(server.http_url.removeprefix("http://"), timeout=30)
+    connection.request(method, path)
+    response = connection.getresponse()
+    assert len(response.read()) < 2000
+    connection.close()
+    return response.status
 
 
 def test_afterwards_the_model_still_answers(channel):
