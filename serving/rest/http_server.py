@@ -16,8 +16,8 @@ from serving.settings import Limits
 
 KIB = 1024
 
-# Of the files that the process may open: models, logs and gRPC need some too.
-CONNECTIONS_SHARE = 0.75
+# Of the files that a worker may open: gRPC has as many connections, and the rest is for models and logs.
+CONNECTIONS_SHARE = 0.4
 
 
 class _Server(uvicorn.Server):

@@ -170,7 +170,7 @@ def rest_sessions(tmp_path_factory, publish_classifier, publish_onnx):
 
 
 @contextlib.contextmanager
-def served(sessions, *, models=None, guard=None, patience=None, grace_s=10.0, **settings):
+def served(sessions, *, models=None, tokens=None, patience=None, grace_s=10.0, **settings):
     """Serve in a thread of its own; keywords as of the server's settings."""
     settings = ServerSettings(repository=".", **settings)
     started = threading.Event()
@@ -182,7 +182,7 @@ def served(sessions, *, models=None, guard=None, patience=None, grace_s=10.0, **
         listener = socket.create_server(("127.0.0.1", 0))
         port = listener.getsockname()[1]
         found["rest"] = Rest(port=port, bench=bench, loop=asyncio.get_running_loop(), stop=stop)
-        app = rest_app(bench.engine, Watcher(code_name, None, None), settings, guard)
+        app = rest_app(bench.engine, Watcher(code_name, None, None), settings, tokens)
         limits = settings.limits
         async with serve_http(app, listener, limits=limits, patience=patience, grace_s=grace_s):
             started.set()
@@ -211,7 +211,7 @@ def rest_of(rest_sessions):
 @pytest.fixture(scope="session")
 def rest(rest_of):
     """One server for all tests that only ask it."""
-    with rest_of(repository_control=True) as server:
+    with rest_of() as server:
         yield server
 
 

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from serving.errors import Forbidden, Unauthenticated
+from serving.security.tokens import Tokens
 
 
 def test_health(rest):
@@ -103,25 +103,22 @@ def test_another_method_is_refused(rest):
     assert "/docs" in json.loads(body)["error"]
 
 
-def test_the_guard_is_asked_with_the_scope(rest_of):
-    asked = []
-
-    def guard(headers, scope):
-        asked.append(scope)
-        if scope is not None and "authorization" not in headers:
-            raise Unauthenticated("no token came: send one")
-        if scope == "admin":
-            raise Forbidden("the token is not for this")
-
-    with rest_of(guard=guard, repository_control=True) as rest:
-        assert rest.get("/v2/health/live")[0] == 200
-        status, headers, _ = rest.ask("GET", "/v2/models/digits")
-        assert (status, headers["WWW-Authenticate"]) == (401, "Bearer")
-        token = {"Authorization": "Bearer a"}
-        assert rest.ask("GET", "/v2/models/digits", headers=token)[0] == 200
-        assert rest.ask("POST", "/v2/repository/models/digits/load", b"", token)[0] == 403
+def test_tokens(rest_of, tmp_path):
+    tmp_path.joinpath("tokens").write_text("infer the-shop-s-token\nadmin the-operator-s-token\n")
+    shop, operator = ({"Authorization": f"Bearer the-{name}-s-token"} for name in ("shop", "operator"))
+    load = "/v2/repository/models/digits/load"
+    with rest_of(tokens=Tokens(tmp_path / "tokens")) as rest:
+        for path in ("/", "/docs", "/openapi.json", "/v2/health/live", "/v2/health/ready"):
+            assert rest.ask("GET", path)[0] == 200
+        for method, path in (("GET", "/v2"), ("GET", "/v2/models/digits"), ("POST", "/v2/repository/index")):
+            status, headers, _ = rest.ask(method, path)
+            assert (status, headers["WWW-Authenticate"]) == (401, "Bearer")
+            assert rest.ask(method, path, headers=shop)[0] == 200
+        status, _, body = rest.ask("POST", load, b"", shop)
+        assert status == 403
+        assert "lacks the scope" in json.loads(body)["error"]
         assert rest.bench.controlled == []
-    assert asked == [None, "infer", "infer", "admin"]
+        assert rest.ask("POST", load, b"", operator)[0] == 200
 
 
 class _Page(HTMLParser):
