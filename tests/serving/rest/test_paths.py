@@ -1,5 +1,6 @@
 """Every path but the inferences': health, metadata, statistics, control, pages."""
 
+import importlib.metadata
 import json
 import re
 from html.parser import HTMLParser
@@ -20,7 +21,11 @@ def test_health(rest):
 
 def test_server_metadata(rest):
     status, answer = rest.get("/v2")
-    assert (status, answer["name"], answer["version"]) == (200, "keraport", "1.2.3")
+    assert (status, answer["name"], answer["version"]) == (
+        200,
+        "keraport",
+        importlib.metadata.version("keraport"),
+    )
     assert "binary_tensor_data" in answer["extensions"]
 
 
@@ -49,10 +54,15 @@ def test_model_config_in_tritons_form(rest):
 
 
 def test_statistics_are_numbers(rest):
-    status, answer = rest.get("/v2/models/digits/stats")
+    tensor = {"name": "x", "datatype": "INT8", "shape": [3, 2], "data": [0] * 6}
+    assert rest.post("/v2/models/INT8/infer", {"inputs": [tensor]})[0] == 200
+    status, answer = rest.get("/v2/models/INT8/versions/1/stats")
     [stats] = answer["model_stats"]
-    assert (status, stats["name"], stats["inference_count"], stats["batch_stats"]) == (200, "digits", 3, [])
-    assert len(rest.get("/v2/models/stats")[1]["model_stats"]) == len(rest.bench.sessions)
+    assert (status, stats["name"], stats["version"]) == (200, "INT8", "1")
+    assert stats["inference_count"] >= 3
+    assert stats["inference_stats"]["success"]["count"] >= 1
+    assert any(each["batch_size"] == 3 for each in stats["batch_stats"])
+    assert len(rest.get("/v2/models/stats")[1]["model_stats"]) == len(rest.bench.engine.models)
     assert rest.get("/v2/models/digits/versions/9/stats")[0] == 404
 
 
@@ -71,6 +81,8 @@ def test_repository_control(rest):
     assert rest.post("/v2/repository/models/digits/unload", unload)[0] == 200
     assert rest.bench.controlled[-2:] == [("load", "digits"), ("unload", "digits")]
     assert rest.post("/v2/repository/models/letters/load", b"")[0] == 404
+    status, answer = rest.post("/v2/repository/models/broken/load", b"")
+    assert (status, answer["error"]) == (400, "version 1 of broken is damaged: publish it again")
     status, answer = rest.post("/v2/repository/models/digits/load", {"parameters": {"config": "{}"}})
     assert status == 400
     assert "config" in answer["error"]
@@ -101,7 +113,7 @@ def test_the_guard_is_asked_with_the_scope(rest_of):
         if scope == "admin":
             raise Forbidden("the token is not for this")
 
-    with rest_of(guard=guard) as rest:
+    with rest_of(guard=guard, repository_control=True) as rest:
         assert rest.get("/v2/health/live")[0] == 200
         status, headers, _ = rest.ask("GET", "/v2/models/digits")
         assert (status, headers["WWW-Authenticate"]) == (401, "Bearer")
@@ -161,7 +173,7 @@ def test_openapi_describes_every_path(rest):
 
 def test_draining(rest_of):
     with rest_of() as rest:
-        rest.call(lambda: setattr(rest.bench, "draining", True))
+        rest.call(lambda: setattr(rest.bench.engine, "draining", True))
         assert rest.get("/v2/health/live") == (503, {"live": False})
         assert rest.get("/v2/health/ready")[0] == 503
         assert rest.get("/v2/models/digits/ready")[0] == 503

@@ -1,0 +1,34 @@
+"""Every one of many concurrent requests gets the answer to its own rows, once."""
+
+import asyncio
+import time
+
+import numpy as np
+import pytest
+
+
+@pytest.mark.parametrize("requests", [600, pytest.param(10_000, marks=pytest.mark.slow)])
+async def test_each_of_many_concurrent_requests_gets_its_own_rows(
+    tmp_path, publish_classifier, start_server, crowd_of, report, requests
+):
+    # Long enough a run for others to queue, so that most batches are shared.
+    publish_classifier(tmp_path, idle_turns=2000)
+    server = start_server(tmp_path, "--max-queue", requests, "--max-queue-mib", 1024)
+    random = np.random.default_rng(11)
+    numbers = random.permutation(requests).tolist()
+    rows = random.integers(1, 65, requests).tolist()
+    async with crowd_of(server, connections=16) as crowd:
+        started = time.monotonic()
+        replies = await asyncio.gather(*(crowd.ask(number, rows[number]) for number in numbers))
+        seconds = time.monotonic() - started
+    assert [reply for reply in replies if not reply.answered] == []
+    assert sorted(reply.number for reply in replies) == list(range(requests))
+    report(requests=requests, rows=sum(rows), rows_per_second=sum(rows) / seconds)
+
+
+def test_rows_of_others_would_be_noticed(classifier):
+    """The control: no two rows' answers are within the tolerance, so a mixed-up one could not pass."""
+    rows = np.random.default_rng(0).integers(0, 255, (512, 28, 28, 1), dtype=np.uint8)
+    logits = classifier.expected(rows)["logits"]
+    distances = np.abs(logits[:, None] - logits).max(axis=2)
+    assert distances[~np.eye(len(rows), dtype=bool)].min() > 0.05
