@@ -84,13 +84,6 @@ def test_a_stream(conversation, classifier):
     assert "no model 'letters?' is loaded" in wrong[1]
 
 
-def test_other_encodings(conversation, classifier):
-    kind, images, _, said = conversation
-    assert len(said["encodings"]) == (2 if kind.startswith("http") else 0)
-    for logits in said["encodings"]:
-        np.testing.assert_allclose(logits, classifier.expected(images)["logits"], rtol=1e-4, atol=1e-4)
-
-
 def test_readiness_index_and_statistics(conversation):
     *_, said = conversation
     assert (said["live"], said["ready"], said["model_ready"]) == (True, True, True)
