@@ -4,10 +4,12 @@ import contextlib
 import http.client
 import json
 import socket
+import ssl
 import threading
 import time
 
 import pytest
+import trustme
 
 from serving.rest import body as body_module
 from serving.rest.connections import Patience
@@ -123,3 +125,21 @@ def test_the_end_waits_no_longer_than_its_grace(rest_of):
         rest.until(lambda: rest.bench.running == 1)
     with connection:
         assert everything(connection).startswith(b"HTTP/1.1 503")
+
+
+def test_tls(rest_of):
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    served, trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    certificate.configure_cert(served)
+    authority.configure_trust(trusting)
+    with rest_of(tls=served, patience=Patience(head_s=0.3)) as rest:
+        secure = http.client.HTTPSConnection("127.0.0.1", rest.port, timeout=30, context=trusting)
+        with contextlib.closing(secure), rest.socket() as silent, rest.socket() as plain:
+            secure.request("POST", INFER, json.dumps(REQUEST))
+            response = secure.getresponse()
+            assert response.status == 200
+            assert json.loads(response.read())["outputs"][0]["data"] == [1.0, 2.0]
+            plain.sendall(GET)
+            assert b"200 OK" not in everything(plain)
+            assert everything(silent) == b""  # no handshake in time
