@@ -19,6 +19,9 @@ KIB = 1024
 # Of the files that a worker may open: gRPC has as many connections, and the rest is for models and logs.
 CONNECTIONS_SHARE = 0.4
 
+# Between the last connection and the end of idle ones: what clients have just sent on them is still answered.
+SETTLE_SECONDS = 0.05
+
 
 class _Server(uvicorn.Server):
     """uvicorn's, which leaves signals to whoever runs it and says when it has begun."""
@@ -55,6 +58,12 @@ class _Server(uvicorn.Server):
             await self.on_tick(0)  # sets the date that answers carry
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.enough.wait(), 1)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for each in self.servers:
+            each.close()
+        await asyncio.sleep(SETTLE_SECONDS)
+        await super().shutdown(sockets)
 
     def _connection(self) -> Connection:
         return Connection(self._settings, self.server_state, {})
