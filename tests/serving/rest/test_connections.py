@@ -42,7 +42,7 @@ def test_an_answered_connection_may_wait_longer_than_a_head(rest_of):
             for _ in range(2):
                 connection.request("GET", "/v2/health/live")
                 assert connection.getresponse().read() == b'{"live":true}'
-                time.sleep(0.5)
+                time.sleep(0.4)
 
 
 def test_the_longest_idle_connection_makes_room(rest_of):
@@ -93,7 +93,7 @@ def test_who_does_not_read_is_given_up(rest_of):
         with contextlib.suppress(ConnectionError):
             for _ in range(times):
                 connection.sendall(request.encode() + content)
-        time.sleep(1)
+        time.sleep(0.7)
         assert len(everything(connection)) < width * 8 * times
         assert rest.post(INFER, REQUEST)[0] == 200
 
