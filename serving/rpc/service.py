@@ -102,6 +102,7 @@ class InferenceService:
     async def repository_model_load(self, content: bytes, _: Context, __: Watch) -> bytes:
         """Look at a model anew; answered once every worker serves what came of it."""
         request = read(pb.RepositoryModelLoadRequest, content)
+        self._engine.control.require()
         if request.parameters:
             raise InvalidRequest("load takes no parameters here: publish the model, then load it")
         await self._engine.control.load(request.model_name)

@@ -84,6 +84,9 @@ class Bench:
         broken = IndexEntry(name="broken", version="1", state=State.UNAVAILABLE, reason="damaged")
         self.engine.swap(live, [*index, broken])
 
+    def require(self):
+        pass
+
     async def load(self, model):
         if model == "broken":
             raise LoadRefused("version 1 of broken is damaged: publish it again")
