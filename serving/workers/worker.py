@@ -1,4 +1,4 @@
-"""One process that answers, started by the supervisor alone: `python -m serving.workers.worker FD`."""
+"""One process that answers, started by the supervisor alone."""
 
 import asyncio
 import logging

@@ -8,6 +8,10 @@ from typing import get_type_hints
 from export.formats import FORMATS, Family
 from serving.notation import plain, toml_text
 from serving.options_cli import ServeOptions
+from serving.proto.methods import METHODS
+from serving.rest import errors as rest_errors
+from serving.rest.answers import error_response
+from serving.rpc import status as rpc_status
 from serving.settings import RANGES, ModelSettings
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -23,9 +27,9 @@ def test_the_table_of_formats_is_the_codes():
     assert rows == expected
 
 
-def rows_after(heading):
-    """A table's rows of `configuration.md`, as cells; the first row and the rule below it are its head."""
-    section = (DOCS / "configuration.md").read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+def rows_after(heading, page="configuration.md"):
+    """The rows of a section's tables, as cells; the first row and the rule below it are a table's head."""
+    section = (DOCS / page).read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     lines = [line for line in section.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
@@ -64,3 +68,19 @@ def test_the_table_of_config_toml_is_the_codes():
         for each in fields(ModelSettings)
     ]
     assert [row[:3] for row in rows_after("A model's `config.toml`")] == expected
+
+
+def test_the_table_of_rpcs_is_the_codes():
+    cells = " ".join(row[0] for row in rows_after("Protocol", "serving.md"))
+    assert sorted(re.findall(r"`([A-Z]\w+)`", cells)) == sorted(METHODS)
+
+
+def test_the_table_of_statuses_is_the_codes():
+    expected = [
+        [error.__doc__.rstrip("."), code.name, str(rest_errors.STATUS[error])]
+        for error, code in rpc_status.STATUS.items()
+    ]
+    unexpected = RuntimeError("a secret")
+    code, _ = rpc_status.status_of(unexpected)
+    expected.append(["Anything unexpected", code.name, str(error_response(unexpected).status_code)])
+    assert sorted(row[:3] for row in rows_after("Statuses", "serving.md")) == sorted(expected)
