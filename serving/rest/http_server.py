@@ -26,9 +26,10 @@ SETTLE_SECONDS = 0.05
 class _Server(uvicorn.Server):
     """uvicorn's, which leaves signals to whoever runs it and says when it has begun."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, ssl_context: ssl.SSLContext | None) -> None:
         super().__init__(config)
         self._settings = config
+        self._ssl_context = ssl_context
         self.listening = asyncio.Event()
         self.enough = asyncio.Event()
 
@@ -38,13 +39,13 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         # As uvicorn does it, but that a TLS handshake is not waited for as long as asyncio would.
-        handshake_s = None if self._settings.ssl is None else self._settings.patience.head_s
+        handshake_s = None if self._ssl_context is None else self._settings.patience.head_s
         loop = asyncio.get_running_loop()
         self.servers = [
             await loop.create_server(
                 self._connection,
                 sock=each,
-                ssl=self._settings.ssl,
+                ssl=self._ssl_context,
                 ssl_handshake_timeout=handshake_s,
                 backlog=self._settings.backlog,
             )
@@ -101,9 +102,8 @@ async def serve_http(
         proxy_headers=False,
         h11_max_incomplete_event_size=limits.max_header_kib * KIB,
         timeout_graceful_shutdown=grace_s,
-        ssl_context_factory=None if ssl_context is None else lambda *_: ssl_context,
     )
-    server = _Server(config)
+    server = _Server(config, ssl_context)
     serving = asyncio.create_task(server.serve([sock]))
     listening = asyncio.create_task(server.listening.wait())
     try:

@@ -27,6 +27,11 @@ def everything(connection):
         return b""
 
 
+def send_forever(connection):
+    while True:
+        connection.sendall(bytes(2**16))
+
+
 @pytest.mark.parametrize("sent", [b"", GET[:-2], GET + GET[:-2]])
 def test_a_head_that_does_not_end_is_given_up(rest_of, sent):
     with rest_of(patience=Patience(head_s=0.2)) as rest, rest.socket() as connection:
@@ -61,6 +66,15 @@ def test_a_body_that_dribbles_is_given_up(rest_of, monkeypatch):
     with rest_of() as rest, rest.socket() as connection:
         connection.sendall(f"POST {INFER} HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nx".encode())
         assert connection.recv(1000).startswith(b"HTTP/1.1 408")
+        assert rest.post(INFER, REQUEST)[0] == 200
+
+
+def test_the_rest_of_a_refused_body_is_not_read_for_long(rest_of):
+    with rest_of(patience=Patience(rest_s=0.2)) as rest, rest.socket() as connection:
+        connection.sendall(f"POST {INFER} HTTP/1.1\r\nHost: a\r\nContent-Length: {2**40}\r\n\r\n".encode())
+        assert connection.recv(1000).startswith(b"HTTP/1.1 413")
+        with pytest.raises(ConnectionError):
+            send_forever(connection)
         assert rest.post(INFER, REQUEST)[0] == 200
 
 
