@@ -84,3 +84,18 @@ def test_the_table_of_statuses_is_the_codes():
     code, _ = rpc_status.status_of(unexpected)
     expected.append(["Anything unexpected", code.name, str(error_response(unexpected).status_code)])
     assert sorted(row[:3] for row in rows_after("Statuses", "serving.md")) == sorted(expected)
+
+
+def anchor_of(heading):
+    """As GitHub makes it."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def test_links_lead_somewhere():
+    for page in (*DOCS.glob("*.md"), *(DOCS.parent / name for name in ("README.md", "CONTRIBUTING.md"))):
+        for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", page.read_text()):
+            file, _, anchor = target.partition("#")
+            linked = page.parent / file if file else page
+            assert linked.exists(), f"{page.name} links {target}"
+            headings = re.findall(r"^#+ (.+)$", linked.read_text(), re.MULTILINE) if anchor else []
+            assert not anchor or anchor in map(anchor_of, headings), f"{page.name} links {target}"
