@@ -75,12 +75,37 @@ def test_the_table_of_rpcs_is_the_codes():
     assert sorted(re.findall(r"`([A-Z]\w+)`", cells)) == sorted(METHODS)
 
 
-def test_the_table_of_statuses_is_the_codes():
-    expected = [
-        [error.__doc__.rstrip("."), code.name, str(rest_errors.STATUS[error])]
-        for error, code in rpc_status.STATUS.items()
+def said(error):
+    return error.__doc__.rstrip(".")
+
+
+def test_the_tables_of_statuses_are_the_codes():
+    both = [
+        [said(error), code.name, str(rest_errors.STATUS[error])] for error, code in rpc_status.STATUS.items()
     ]
     unexpected = RuntimeError("a secret")
     code, _ = rpc_status.status_of(unexpected)
-    expected.append(["Anything unexpected", code.name, str(error_response(unexpected).status_code)])
-    assert sorted(row[:3] for row in rows_after("Statuses", "serving.md")) == sorted(expected)
+    both.append(["Anything unexpected", code.name, str(error_response(unexpected).status_code)])
+    assert sorted(row[:3] for row in rows_after("Statuses", "serving.md")) == sorted(both)
+    of_http = [
+        [said(error), str(status)]
+        for error, status in rest_errors.STATUS.items()
+        if error not in rpc_status.STATUS
+    ]
+    rows = [row[:2] for row in rows_after("Statuses", "rest.md")]
+    assert [row for row in of_http if row not in rows] == []
+
+
+def anchor_of(heading):
+    """As GitHub makes it."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def test_links_lead_somewhere():
+    for page in (*DOCS.glob("*.md"), *(DOCS.parent / name for name in ("README.md", "CONTRIBUTING.md"))):
+        for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", page.read_text()):
+            file, _, anchor = target.partition("#")
+            linked = page.parent / file if file else page
+            assert linked.exists(), f"{page.name} links {target}"
+            headings = re.findall(r"^#+ (.+)$", linked.read_text(), re.MULTILINE) if anchor else []
+            assert not anchor or anchor in map(anchor_of, headings), f"{page.name} links {target}"
