@@ -128,7 +128,12 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServ
     """Start `keraport serve` on a free port and wait until it is ready; all are ended after the tests."""
     processes = []
 
-    def start(repository: Path, *arguments: object, wait_s: float = 60) -> RunningServer:
+    def start(
+        repository: Path,
+        *arguments: object,
+        wait_s: float = 60,
+        began: Callable[[subprocess.Popen[bytes]], object] = lambda process: None,  # noqa: ARG005
+    ) -> RunningServer:
         log = tmp_path_factory.mktemp("server") / "stderr"
         with log.open("wb") as stderr:
             command = [sys.executable, "-m", "keraport", "serve", "--repository", repository]
@@ -139,6 +144,7 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServ
                 stderr=stderr,
             )
         processes.append(process)
+        began(process)
         deadline = time.monotonic() + wait_s
         while not (ready := re.search(READY, log.read_text(), re.MULTILINE)):
             assert process.poll() is None, log.read_text()
