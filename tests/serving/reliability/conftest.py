@@ -113,10 +113,10 @@ class Crowd:
 
 @pytest.fixture
 def crowd_of(classifier):
-    """Make a crowd for a server; versions beyond 1 are named with their classifiers."""
+    """Make a crowd for a server; where there are versions beyond 1, with the classifier of each."""
 
     def make(server, *, connections=4, classifiers=None):
-        return Crowd(server.url, {"1": classifier} | (classifiers or {}), connections)
+        return Crowd(server.url, {"1": classifier} if classifiers is None else classifiers, connections)
 
     return make
 
