@@ -40,7 +40,7 @@ demo: $(READY) ## train if need be, export, start a server, predict, stop [REPOS
 	@grep -qs '"status": "complete"' runs/*/run.json || $(MAKE) train
 	@$(MAKE) export MODEL=demo
 	@log=$$(mktemp); \
-	  $(strip $(KERAPORT) serve --port 0 --model demo $(call flag,REPOSITORY,repository)) 2>"$$log" & server=$$!; \
+	  $(strip $(KERAPORT) serve --port 0 --http-port off --metrics-port off --model demo $(call flag,REPOSITORY,repository)) 2>"$$log" & server=$$!; \
 	  trap 'kill -TERM $$server 2>/dev/null; wait $$server; rm -f "$$log"' EXIT INT TERM; \
 	  until grep -q '^ready' "$$log"; do \
 	    kill -0 $$server 2>/dev/null || { cat "$$log" >&2; exit 1; }; sleep 0.1; done; \

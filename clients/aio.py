@@ -102,7 +102,10 @@ class AsyncClient:
         try:
             async for response in call:
                 yield exchange.receive(response)
-        except grpc.RpcError as error:
+        except grpc.aio.AioRpcError as error:
+            # Writing to a stream that the server has ended, which hides from us how it did.
+            if error.details() == "Internal error from Core":
+                raise exchange.cut() from error
             raise client_error(error, self._url) from error
         finally:
             call.cancel()  # of what is left, where the caller wants no more

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 from google.protobuf.message import Message
 
 from clients.errors import ServerFault
+from clients.names import of_unicode
 from clients.requests import InferRequest
 from clients.results import InferResult, ModelConfig, ModelEntry, ModelMetadata, TensorSpec
 from clients.statistics import ModelStatistics, read_statistics
@@ -32,6 +33,7 @@ def live() -> Call[bool]:
     return Call("ServerLive", pb.ServerLiveRequest(), lambda response: bool(response.live))
 
 
+@of_unicode()
 def ready(model: str | None, version: str) -> Call[bool]:
     """Ask whether the server, or one model, takes inferences."""
     if model is None:
@@ -40,11 +42,13 @@ def ready(model: str | None, version: str) -> Call[bool]:
     return Call("ModelReady", request, lambda response: bool(response.ready))
 
 
+@of_unicode()
 def metadata(model: str, version: str) -> Call[ModelMetadata]:
     """Ask what a model takes and gives."""
     return Call("ModelMetadata", pb.ModelMetadataRequest(name=model, version=version), _read_metadata)
 
 
+@of_unicode()
 def config(model: str, version: str) -> Call[ModelConfig]:
     """Ask how a model is batched and what its classes are called."""
     return Call("ModelConfig", pb.ModelConfigRequest(name=model, version=version), _read_config)
@@ -55,17 +59,20 @@ def models() -> Call[tuple[ModelEntry, ...]]:
     return Call("RepositoryIndex", pb.RepositoryIndexRequest(), _read_index)
 
 
+@of_unicode()
 def statistics(model: str, version: str) -> Call[tuple[ModelStatistics, ...]]:
     """Ask what was counted of one model, or of all."""
     return Call("ModelStatistics", pb.ModelStatisticsRequest(name=model, version=version), read_statistics)
 
 
+@of_unicode()
 def load(model: str) -> Call[None]:
     """Let the server look at a model's versions anew, and serve what is there now."""
     request = pb.RepositoryModelLoadRequest(model_name=model)
     return Call("RepositoryModelLoad", request, lambda _: None)
 
 
+@of_unicode()
 def unload(model: str) -> Call[None]:
     """Let the server serve a model no longer."""
     request = pb.RepositoryModelUnloadRequest(model_name=model)

@@ -1,7 +1,11 @@
 """Names of files and classes, which hold any characters, as text for people and programs."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
+
+from clients.errors import InputError
 
 
 def file_name(path: Path) -> str:
@@ -16,3 +20,16 @@ def printable(text: str | Path) -> str:
         character if character.isprintable() else character.encode("unicode_escape").decode()
         for character in known
     )
+
+
+@contextlib.contextmanager
+def of_unicode() -> Iterator[None]:
+    """What goes into a message meanwhile must be Unicode; undecodable bytes of a command line are not.
+
+    Raises:
+        InputError: a text is not.
+    """
+    try:
+        yield
+    except UnicodeEncodeError as error:
+        raise InputError(f"{error.object[:100]!a} is no Unicode text: give a name that is") from error

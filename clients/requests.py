@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from clients.errors import InputError, InvalidRequest
+from clients.names import of_unicode
 from export.runner import Feed
 from serving.codec import encode
 from serving.errors import InvalidTensor
@@ -36,11 +37,12 @@ class InferRequest:
     classification: int = 0
     timeout_s: float | None = None
 
+    @of_unicode()
     def message(self) -> pb.ModelInferRequest:
         """The request as the protocol has it.
 
         Raises:
-            InputError: a number is out of range, or classes are wanted of no output.
+            InputError: a number is out of range, a name is no Unicode, or classes are wanted of no output.
             InvalidRequest: an array's dtype is none of the protocol's.
         """
         self._check()

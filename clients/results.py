@@ -97,10 +97,15 @@ class InferResult:
         Raises:
             InputError: it was not.
         """
-        rows = self.outputs[output]
-        if rows.dtype.kind not in "SO":
-            raise InputError(f"{output} holds {rows.dtype}, no classes: ask with classification=K")
-        return tuple(tuple(_read_score(bytes(each)) for each in row) for row in rows.reshape(len(rows), -1))
+        rows = self.outputs.get(output)
+        try:
+            if rows is None or rows.dtype.kind != "O":
+                raise ValueError("no texts")
+            return tuple(tuple(map(_read_score, row)) for row in rows.reshape(len(rows), -1).tolist())
+        except ValueError as error:
+            raise InputError(
+                f"{output} holds no classes: ask with outputs=[{output!r}] and classification=K"
+            ) from error
 
 
 def _read_score(text: bytes) -> ClassScore:

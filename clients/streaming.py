@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from clients.calls import read_inference
-from clients.errors import ClientError, ServerFault
+from clients.errors import ClientError, ServerUnavailable
 from clients.requests import InferRequest
 from clients.results import StreamAnswer
 from clients.statuses import answer_error
@@ -52,12 +52,16 @@ class Exchange:
 
         Raises:
             Exception: what the caller's own requests raised; those before it are answered.
-            ServerFault: requests were left without an answer.
+            ServerUnavailable: requests were left without an answer.
         """
         if self.fault is not None:
             raise self.fault
         if not self.complete or self._answered < self._sent:
-            raise ServerFault(
-                f"the server at {self._url} ended the stream after {self._answered} answers, before every "
-                "request had one: send the others again"
-            )
+            raise self.cut()
+
+    def cut(self) -> ServerUnavailable:
+        """What to raise where the server ended the stream too early."""
+        return ServerUnavailable(
+            f"the server at {self._url} ended the stream after {self._answered} answers, before every "
+            "request had one: send the others again"
+        )

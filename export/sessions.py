@@ -39,15 +39,22 @@ class SessionSettings:
             raise ValueError("providers must name at least one, each once")
 
 
-def open_session(model: Path | bytes, settings: SessionSettings) -> "onnxruntime.InferenceSession":
+def open_session(
+    model: Path | bytes, settings: SessionSettings, *, called: str | None = None
+) -> "onnxruntime.InferenceSession":
     """Open an ONNX file, or the content of one, with exactly these settings.
+
+    Args:
+        model: the file.
+        settings: of the session.
+        called: what errors call it; its path if not given.
 
     Raises:
         ManifestError: onnxruntime cannot read or build the file, or has not all of the providers.
     """
     import onnxruntime as ort
 
-    called = "the graph" if isinstance(model, bytes) else str(model)
+    called = called or ("the graph" if isinstance(model, bytes) else str(model))
     known = ort.get_available_providers()
     if missing := [name for name in settings.providers if name not in known]:
         raise ManifestError(

@@ -145,7 +145,7 @@ class ServeOptions:
 
     # What one client may take.
     max_message_mib: Annotated[int, _number("max_message_mib", "Size of one request or answer, in MiB.")] = 64
-    max_streams: Annotated[int, _number("max_streams", "Requests at once on one connection.")] = 1024
+    max_streams: Annotated[int, _number("max_streams", "Requests at once on one connection.")] = 16_384
     max_header_kib: Annotated[int, _number("max_header_kib", "Size of a request's headers, in KiB.")] = 16
 
     # What is told of requests.

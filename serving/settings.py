@@ -154,12 +154,12 @@ class Limits:
 
     Attributes:
         max_message_mib: of one request or answer.
-        max_streams: requests at the same time on one connection.
+        max_streams: requests at the same time on one connection. gRPC fails some of a client that sends more.
         max_header_kib: of one request's headers.
     """
 
     max_message_mib: int = 64
-    max_streams: int = 1024
+    max_streams: int = 16_384
     max_header_kib: int = 16
 
     def __post_init__(self) -> None:

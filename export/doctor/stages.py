@@ -172,7 +172,8 @@ class Walk:
     def _server(self, *, unverified: bool) -> Iterator[str]:
         """A server on a free port; it must stop when it is told to."""
         log = self.folder / "server.log"
-        command = [*COMMAND, "serve", "--port", "0", *(["--allow-unverified"] if unverified else [])]
+        ports = ["--port=0", "--http-port=off", "--metrics-port=off"]
+        command = [*COMMAND, "serve", *ports, *(["--allow-unverified"] if unverified else [])]
         with log.open("wb") as stream:
             process = subprocess.Popen(  # noqa: S603  (this interpreter, a fixed command)
                 command, cwd=self.folder, env=_environment(), stdin=subprocess.DEVNULL, stderr=stream

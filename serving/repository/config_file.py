@@ -8,6 +8,7 @@ import msgspec
 
 from serving.errors import ConfigError, ModelRefused
 from serving.notation import parse_versions, read_toml, refuse_unknown, shown
+from serving.repository.layout import confined
 from serving.settings import ModelSettings
 
 CONFIG_NAME = "config.toml"
@@ -26,28 +27,14 @@ def read_model_settings(folder: Path, defaults: ModelSettings) -> ModelSettings:
     path = folder / CONFIG_NAME
     if not path.is_symlink() and not path.exists():
         return defaults
+    real = confined(path, folder.parent)
     try:
-        values = read_toml(_inside(path, folder.parent))
+        values = read_toml(real)
         refuse_unknown(values, (each.name for each in fields(ModelSettings)))
         return replace(defaults, **{key: _converted(key, value) for key, value in values.items()})
     except (ConfigError, ValueError) as error:
         # The client that asks for the repository's index reads this: the path stops at the model's name.
         raise ModelRefused(f"{folder.name}/{CONFIG_NAME}: {error}") from error
-
-
-def _inside(path: Path, repository: Path) -> Path:
-    """Where the file really is.
-
-    Raises:
-        ConfigError: outside the repository, or nowhere.
-    """
-    try:
-        real = path.resolve(strict=True)
-        if not real.is_relative_to(repository.resolve()):
-            raise ConfigError("it is a link that leads out of the repository: put the file itself there")
-    except (OSError, RuntimeError) as error:
-        raise ConfigError(f"it is a link that leads nowhere ({error}): put the file itself there") from error
-    return real
 
 
 def _converted(key: str, value: object) -> Any:  # noqa: ANN401  (as the field's type says)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.naming import MODEL_NAME, VERSION
-from serving.errors import RepositoryError
+from serving.errors import ModelRefused, RepositoryError
 
 # The files of a version that bear on how it is served.
 SERVED_FILES = ("manifest.json", "model.onnx")
@@ -57,6 +57,23 @@ def read_model_folder(path: Path) -> ModelFolder:
         return ModelFolder(path=path, versions=(), complaint=f"{path} cannot be read: {error.strerror}")
     complaint = "" if found else f"{path} holds no version of a model"
     return ModelFolder(path=path, versions=tuple(sorted(found, reverse=True)), complaint=complaint)
+
+
+def confined(path: Path, repository: Path) -> Path:
+    """Where a file or folder really is; it may be missing.
+
+    Raises:
+        ModelRefused: outside the repository, or a link that leads in circles.
+    """
+    name = path.relative_to(repository)
+    try:
+        real = path.resolve()
+        inside = real.is_relative_to(repository.resolve())
+    except (OSError, RuntimeError) as error:
+        raise ModelRefused(f"{name} is a link that leads nowhere: put the file itself there") from error
+    if not inside:
+        raise ModelRefused(f"{name} is a link that leads out of the repository: put the file itself there")
+    return real
 
 
 def stamp(folder: Path) -> Stamp:

@@ -4,11 +4,12 @@ from pathlib import Path
 
 from export.errors import ManifestError
 from export.formats import Format
-from export.manifest import Artifact, read_manifest, verify_artifact
+from export.manifest import MANIFEST_NAME, Artifact, held_artifact, read_manifest
 from export.sessions import open_session
 from export.verdict import Verdict
 from serving.errors import ModelRefused
 from serving.repository.checked_settings import session_settings
+from serving.repository.layout import confined
 from serving.session import Session
 from serving.settings import ModelSettings
 
@@ -24,27 +25,34 @@ def load_version(
     Raises:
         ModelRefused: it is not what was published, was not shown to be the trained model, or does not run.
     """
+    repository = folder.parent.parent
     try:
+        confined(folder / MANIFEST_NAME, repository)
         manifest = read_manifest(folder)
         if (manifest.model, str(manifest.version)) != (folder.parent.name, folder.name):
             raise ModelRefused(
                 f"the folder holds {manifest.model} version {manifest.version}: give it its own name again"
             )
         artifact = manifest.artifact(Format.ONNX)
-        path = verify_artifact(folder, artifact)
+        confined(folder / str(artifact.path), repository)
         if not allow_unverified:
             _require_pass(artifact)
         checked = session_settings(artifact.session, settings, allow_unverified=allow_unverified)
-        sessions = tuple(Session(manifest, open_session(path, checked)) for _ in range(settings.sessions))
+        with held_artifact(folder, artifact) as path:
+            sessions = tuple(
+                Session(manifest, open_session(path, checked, called=str(artifact.path)))
+                for _ in range(settings.sessions)
+            )
     except (ManifestError, OSError) as error:
-        raise ModelRefused(str(error)) from error
+        # Clients read this in the repository's index: they need not know where on the disk it lies.
+        raise ModelRefused(str(error).replace(f"{repository}/", "")) from error
     for session in sessions:
         session.warm_up(settings.max_batch_rows)
     return sessions
 
 
 def _require_pass(artifact: Artifact) -> None:
-    """Refuse an artifact unless these bytes passed under known settings; `verify_artifact` hashed them."""
+    """Refuse an artifact unless these bytes passed under known settings; `held_artifact` hashes them."""
     mend = "export it again, or serve it with --allow-unverified"
     if artifact.verdict != Verdict.PASS:
         raise ModelRefused(f"its verdict is {artifact.verdict} ({artifact.reason}): {mend}")

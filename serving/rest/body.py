@@ -3,7 +3,7 @@
 import asyncio
 import zlib
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from serving.errors import InvalidRequest, QueueFull, quoted
@@ -47,7 +47,7 @@ class BodyReader:
             QueueFull: too much is on its way already.
             UnsupportedEncoding: it is compressed in an unknown way.
             InvalidRequest: it is not what its encoding says.
-            starlette.requests.ClientDisconnect: the client is gone.
+            asyncio.CancelledError: the client is gone.
         """
         limit = min(max_bytes or self._max_bytes, self._max_bytes)
         encoding = request.headers.get("content-encoding", "identity").strip().lower()
@@ -75,6 +75,8 @@ class BodyReader:
                     if self._held > BODIES_AT_ONCE * self._max_bytes:
                         raise QueueFull("too many bodies are on their way: try again in a moment")
                     timeout.reschedule(deadline + len(body) / BODY_BYTES_A_SECOND)
+        except ClientDisconnect as error:
+            raise asyncio.CancelledError from error
         except TimeoutError as error:
             raise TooSlow("the body came too slowly: send it at once") from error
         finally:

@@ -4,16 +4,15 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 
 class WhileConnected:
-    """An async context manager: if the client goes, it cancels what runs in it, raising ClientDisconnect."""
+    """An async context manager that cancels what runs in it if the client goes."""
 
     def __init__(self, request: Request) -> None:
         """Watch a request whose body has been read."""
         self._request = request
-        self._gone = False
 
     async def __aenter__(self) -> Self:
         """Begin to watch."""
@@ -28,11 +27,8 @@ class WhileConnected:
     ) -> None:
         """Stop to watch."""
         self._watcher.cancel()
-        if self._gone and self._running.uncancel() <= 0 and kind is asyncio.CancelledError:
-            raise ClientDisconnect from error
 
     async def _watch(self) -> None:
         while (await self._request.receive())["type"] != "http.disconnect":
             pass
-        self._gone = True
         self._running.cancel()

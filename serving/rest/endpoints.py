@@ -1,23 +1,23 @@
-"""An endpoint, and how whatever it raises becomes a status."""
+"""An endpoint, and what all requests pass: they are watched and guarded, their errors become statuses."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import msgspec
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from serving.errors import Draining
+from serving.operations.watching import Watch, Watcher
 from serving.rest.answers import error_response
 from serving.rest.errors import HeadersTooLarge
 from serving.security.scopes import Scope
 from serving.security.tokens import Tokens
 
-Handler = Callable[[Request], Awaitable[Response]]
+PROTOCOL = "http"
 
-# nginx's; who is gone does not read it.
-CLIENT_GONE = 499
+Handler = Callable[[Request, Watch], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +25,7 @@ class Endpoint:
     """One path and method.
 
     Attributes:
+        name: the protocol's for what is asked.
         method: of HTTP.
         path: with parameters in braces.
         handler: makes the answer.
@@ -36,6 +37,7 @@ class Endpoint:
         statuses: of errors that it may answer with.
     """
 
+    name: str
     method: str = "GET"
     path: str
     handler: Handler
@@ -47,34 +49,54 @@ class Endpoint:
     statuses: tuple[int, ...] = ()
 
 
-def answering(endpoint: Endpoint, tokens: Tokens | None, max_header_bytes: int) -> Handler:
-    """Wrap an endpoint's handler so that whatever it raises becomes a status.
+class Reception:
+    """Takes requests in."""
 
-    Args:
-        endpoint: it.
-        tokens: say who may; None to let all in.
-        max_header_bytes: of a request.
-    """
+    def __init__(self, watcher: Watcher, tokens: Tokens | None, max_header_bytes: int) -> None:
+        """Set who looks at them.
 
-    async def answer(request: Request) -> Response:
-        try:
-            # h11 counts headers only while they are incomplete.
-            if sum(len(name) + len(value) for name, value in request.headers.raw) > max_header_bytes:
-                raise HeadersTooLarge(f"the headers are over {max_header_bytes} bytes: send fewer")
-            if tokens is not None and endpoint.scope is not None:
-                tokens.check(_authorization(request), endpoint.scope)
-            return await endpoint.handler(request)
-        except ClientDisconnect:
-            return Response(status_code=CLIENT_GONE)
-        except asyncio.CancelledError:  # by the server's end, when its grace is over
-            return error_response(Draining("the server stopped before the answer was made: ask another one"))
-        except Exception as error:  # noqa: BLE001  (it is logged, and told to nobody else)
-            return error_response(error)
+        Args:
+            watcher: is told of each.
+            tokens: say who may; None to let all in.
+            max_header_bytes: of a request.
+        """
+        self._watcher = watcher
+        self._tokens = tokens
+        self._max_header_bytes = max_header_bytes
 
-    return answer
+    def answering(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+        """Make of an endpoint what answers its requests."""
+
+        async def answer(request: Request) -> Response:
+            try:
+                with self._watch(endpoint, request) as watch:
+                    self._check(endpoint, request)
+                    return await endpoint.handler(request, watch)
+            except asyncio.CancelledError:  # the client is gone, or the server's grace is over
+                return error_response(Draining("the server stopped before the answer was made: ask another"))
+            except Exception as error:  # noqa: BLE001  (it is logged, and told to nobody else)
+                return error_response(error)
+
+        return answer
+
+    def _watch(self, endpoint: Endpoint, request: Request) -> Watch:
+        return self._watcher.watch(
+            PROTOCOL, endpoint.name, peer=lambda: _peer(request), headers=request.headers.items
+        )
+
+    def _check(self, endpoint: Endpoint, request: Request) -> None:
+        # h11 counts headers only while they are incomplete.
+        if sum(len(name) + len(value) for name, value in request.headers.raw) > self._max_header_bytes:
+            raise HeadersTooLarge(f"the headers are over {self._max_header_bytes} bytes: send fewer")
+        if self._tokens is not None and endpoint.scope is not None:
+            self._tokens.check(_authorization(request), endpoint.scope)
 
 
 def _authorization(request: Request) -> str | None:
     """The header, if it came once; several would leave open which one counts."""
     found = request.headers.getlist("authorization")
     return found[0] if len(found) == 1 else None
+
+
+def _peer(request: Request) -> str:
+    return "" if request.client is None else f"{request.client.host}:{request.client.port}"

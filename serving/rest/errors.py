@@ -1,13 +1,11 @@
 """What can go wrong with a request over HTTP, and the one table that turns errors into statuses.
 
-RequestError
+InvalidRequest
 ├── TooLarge             its body is over the limit
 ├── HeadersTooLarge      its headers are over the limit
 ├── TooSlow              its body came too slowly
 └── UnsupportedEncoding  its body is compressed in a way that is not known here
 """
-
-# ruff: noqa: N818  (named for what happened; the base class says that it is an error)
 
 from collections.abc import Mapping
 
@@ -25,29 +23,29 @@ from serving.errors import (
 )
 
 
-class TooLarge(RequestError):
+class TooLarge(InvalidRequest):
     """Its body is over the limit."""
 
 
-class HeadersTooLarge(RequestError):
+class HeadersTooLarge(InvalidRequest):
     """Its headers are over the limit."""
 
 
-class TooSlow(RequestError):
+class TooSlow(InvalidRequest):
     """Its body came too slowly."""
 
 
-class UnsupportedEncoding(RequestError):
+class UnsupportedEncoding(InvalidRequest):
     """Its body is compressed in a way that is not known here."""
 
 
 STATUS: Mapping[type[RequestError], int] = {
     InvalidRequest: 400,
     InvalidTensor: 400,
+    LoadRefused: 400,
     Unauthenticated: 401,
     Forbidden: 403,
     ModelNotFound: 404,
-    LoadRefused: 409,
     TooSlow: 408,
     TooLarge: 413,
     UnsupportedEncoding: 415,

@@ -16,7 +16,7 @@ from serving.settings import Limits
 
 KIB = 1024
 
-# Of the files that the process may open: models, logs and gRPC need some too.
+# Of the files that a worker may open: gRPC has as many connections, and the rest is for models and logs.
 CONNECTIONS_SHARE = 0.4
 
 

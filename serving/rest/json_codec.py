@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from export.manifest import DATATYPES
 from serving.codec import MAX_ELEMENTS, MAX_RANK
+from serving.codec_bytes import MAX_STRINGS
 from serving.errors import InvalidRequest, InvalidTensor, quoted, shortened
 from serving.rest.messages import OutputTensor
 
@@ -67,7 +68,7 @@ def read_values(name: str, datatype: str, shape: Sequence[int], data: msgspec.Ra
     if kind is None:
         expected = "binary data" if datatype in ("FP16", "BF16") else f"one of: {', '.join(_VALUES)}"
         raise InvalidTensor(f"{quoted(name)} came as {quoted(datatype)} in JSON, expected {expected}")
-    size = _size(name, shape)
+    size = _size(name, shape, MAX_STRINGS if kind is str else MAX_ELEMENTS)
     content = bytes(data)
     depth = _depth(content)
     if depth not in (1, len(shape) or 1):
@@ -126,9 +127,9 @@ def _depth(content: bytes) -> int:
     return depth
 
 
-def _size(name: str, shape: Sequence[int]) -> int:
-    if any(size < 0 for size in shape) or math.prod(size or 1 for size in shape) > MAX_ELEMENTS:
-        expected = f"no negatives and at most {MAX_ELEMENTS} elements"
+def _size(name: str, shape: Sequence[int], most: int) -> int:
+    if any(size < 0 for size in shape) or math.prod(size or 1 for size in shape) > most:
+        expected = f"no negatives and at most {most} elements"
         raise InvalidTensor(f"{quoted(name)} came in shape {shortened(str(shape))}, expected {expected}")
     return math.prod(shape)
 

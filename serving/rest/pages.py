@@ -1,11 +1,13 @@
 """The pages for people and generators: the OpenAPI document, and the same to read."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from serving.operations.watching import Watch
 from serving.rest.docs_page import STYLE_HASH, docs_page, start_page
 from serving.rest.endpoints import Endpoint
 from serving.rest.openapi import openapi_document
@@ -37,22 +39,23 @@ class Pages:
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Where they are."""
+        start = Endpoint(
+            name="Page", path="/", handler=self.start, group="Pages", summary="Where to go from here"
+        )
         return (
-            Endpoint(path="/", handler=self.start, group="Pages", summary="Where to go from here"),
-            Endpoint(path="/docs", handler=self.docs, group="Pages", summary="This description to read"),
-            Endpoint(
-                path="/openapi.json", handler=self.openapi, group="Pages", summary="The same as OpenAPI"
-            ),
+            start,
+            replace(start, path="/docs", handler=self.docs, summary="This description, to read"),
+            replace(start, path="/openapi.json", handler=self.openapi, summary="The same as OpenAPI"),
         )
 
-    async def start(self, _: Request) -> Response:
+    async def start(self, _: Request, __: Watch) -> Response:
         """Links."""
         return Response(self._start, headers=PAGE_HEADERS, media_type="text/html")
 
-    async def docs(self, _: Request) -> Response:
+    async def docs(self, _: Request, __: Watch) -> Response:
         """The description to read."""
         return Response(self._docs, headers=PAGE_HEADERS, media_type="text/html")
 
-    async def openapi(self, _: Request) -> Response:
+    async def openapi(self, _: Request, __: Watch) -> Response:
         """The OpenAPI document."""
         return Response(self._document, media_type="application/json")

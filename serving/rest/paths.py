@@ -26,6 +26,7 @@ def protocol(service: RestService) -> tuple[Endpoint, ...]:
         *_both(
             Endpoint(
                 method="POST",
+                name="ModelInfer",
                 path="/infer",
                 handler=service.infer,
                 scope=Scope.INFER,
@@ -52,6 +53,7 @@ def _both(endpoint: Endpoint) -> tuple[Endpoint, Endpoint]:
 
 def _health(service: RestService) -> tuple[Endpoint, ...]:
     live = Endpoint(
+        name="ServerLive",
         path="/v2/health/live",
         handler=service.live,
         group="Health",
@@ -61,6 +63,7 @@ def _health(service: RestService) -> tuple[Endpoint, ...]:
     )
     ready = replace(
         live,
+        name="ServerReady",
         path="/v2/health/ready",
         handler=service.ready,
         summary="Whether the server takes inferences",
@@ -68,6 +71,7 @@ def _health(service: RestService) -> tuple[Endpoint, ...]:
     )
     of_model = replace(
         ready,
+        name="ModelReady",
         path="/ready",
         handler=service.model_ready,
         scope=Scope.INFER,
@@ -79,22 +83,25 @@ def _health(service: RestService) -> tuple[Endpoint, ...]:
 
 def _metadata(service: RestService) -> tuple[Endpoint, ...]:
     server = Endpoint(
+        name="ServerMetadata",
         path="/v2",
         handler=service.server_metadata,
+        scope=Scope.INFER,
         group="Metadata",
         summary="The server's name, version and extensions",
         answer=ServerMetadata,
     )
     all_statistics = replace(
         server,
+        name="ModelStatistics",
         path="/v2/models/stats",
         handler=service.statistics,
-        scope=Scope.INFER,
         summary="What was counted of all models",
         answer="ModelStatisticsResponse",
     )
     metadata = replace(
         all_statistics,
+        name="ModelMetadata",
         path="",
         handler=service.model_metadata,
         summary="What a model takes and gives",
@@ -103,6 +110,7 @@ def _metadata(service: RestService) -> tuple[Endpoint, ...]:
     )
     config = replace(
         metadata,
+        name="ModelConfig",
         path="/config",
         handler=service.model_config,
         summary="How a model is batched, and its labels",
@@ -110,6 +118,7 @@ def _metadata(service: RestService) -> tuple[Endpoint, ...]:
     )
     statistics = replace(
         metadata,
+        name="ModelStatistics",
         path="/stats",
         handler=service.statistics,
         summary="What was counted of a model",
@@ -122,6 +131,7 @@ def _metadata(service: RestService) -> tuple[Endpoint, ...]:
 def _repository(service: RestService) -> tuple[Endpoint, ...]:
     index = Endpoint(
         method="POST",
+        name="RepositoryIndex",
         path="/v2/repository/index",
         handler=service.repository_index,
         scope=Scope.INFER,
@@ -133,6 +143,7 @@ def _repository(service: RestService) -> tuple[Endpoint, ...]:
     )
     load = replace(
         index,
+        name="RepositoryModelLoad",
         path="/v2/repository/models/{model}/load",
         handler=service.load,
         scope=Scope.ADMIN,
@@ -143,6 +154,7 @@ def _repository(service: RestService) -> tuple[Endpoint, ...]:
     )
     unload = replace(
         load,
+        name="RepositoryModelUnload",
         path="/v2/repository/models/{model}/unload",
         handler=service.unload,
         summary="Serve a model no longer",

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from serving.descriptions import Descriptions
 from serving.engine import Engine
 from serving.errors import Draining, InvalidRequest, quoted
-from serving.operations.watching import Watch, Watcher
+from serving.operations.watching import Watch
 from serving.rest.answers import LENGTH_HEADER, json_response, outcome_response
 from serving.rest.body import BodyReader, compressed
 from serving.rest.describe import to_json
@@ -43,30 +43,22 @@ _CONTROL_DECODER = msgspec.json.Decoder(ControlRequest)
 class RestService:
     """Answers the Open Inference Protocol for an engine."""
 
-    def __init__(self, engine: Engine, watcher: Watcher, *, max_message_bytes: int, version: str) -> None:
+    def __init__(self, engine: Engine, *, max_message_bytes: int, version: str) -> None:
         """Set what answers and how large its messages may be.
 
         Args:
             engine: runs the models.
-            watcher: tells of requests.
             max_message_bytes: of one request or answer.
             version: of the server.
         """
         self._engine = engine
         self._descriptions = Descriptions(engine)
-        self._watcher = watcher
         self._max_message_bytes = max_message_bytes
         self._version = version
         self._bodies = BodyReader(max_message_bytes)
 
-    async def infer(self, request: Request) -> Response:
+    async def infer(self, request: Request, watch: Watch) -> Response:
         """Run a model."""
-        with self._watcher.watch(
-            "http", "ModelInfer", peer=lambda: _peer(request), headers=request.headers.items
-        ) as watch:
-            return await self._infer(request, watch)
-
-    async def _infer(self, request: Request, watch: Watch) -> Response:
         if self._engine.draining:
             raise Draining("the server is stopping: ask another one")
         body, wire_bytes = await self._bodies.read(request)
@@ -75,49 +67,49 @@ class RestService:
             body, request.headers.get(LENGTH_HEADER), model=model, version=version, wire_bytes=wire_bytes
         )
         del body  # only the arrays wait
-        watch.asked(inference)
         async with WhileConnected(request):
+            watch.asked(inference)
             outcome = await self._engine.infer(inference)
         watch.answered(outcome)
         response = outcome_response(outcome, form, max_bytes=self._max_message_bytes)
         return await compressed(response, request.headers.get("accept-encoding", ""))
 
-    async def live(self, _: Request) -> Response:
+    async def live(self, _: Request, __: Watch) -> Response:
         """Whether the server should be left running."""
         live = not self._engine.draining
         return json_response(Live(live=live), 200 if live else 503)
 
-    async def ready(self, _: Request) -> Response:
+    async def ready(self, _: Request, __: Watch) -> Response:
         """Whether the server takes inferences."""
         ready = self._engine.ready()
         return json_response(Ready(ready=ready), 200 if ready else 503)
 
-    async def model_ready(self, request: Request) -> Response:
+    async def model_ready(self, request: Request, _: Watch) -> Response:
         """Whether a model takes inferences."""
         model, version = _model(request)
-        self._descriptions.metadata(model, version)
-        ready = self._engine.ready(model, version)
+        self._engine.find(model, version)
+        ready = self._engine.ready()
         return json_response(Ready(name=model, ready=ready), 200 if ready else 503)
 
-    async def server_metadata(self, _: Request) -> Response:
+    async def server_metadata(self, _: Request, __: Watch) -> Response:
         """Name, version and extensions."""
         return json_response(ServerMetadata(name=NAME, version=self._version, extensions=EXTENSIONS))
 
-    async def model_metadata(self, request: Request) -> Response:
+    async def model_metadata(self, request: Request, _: Watch) -> Response:
         """What a model takes and gives."""
         return json_response(to_json(self._descriptions.metadata(*_model(request))))
 
-    async def model_config(self, request: Request) -> Response:
+    async def model_config(self, request: Request, _: Watch) -> Response:
         """How a model is batched, and its labels."""
         return json_response(to_json(self._descriptions.config(*_model(request))))
 
-    async def statistics(self, request: Request) -> Response:
+    async def statistics(self, request: Request, _: Watch) -> Response:
         """What was counted of a model, or of all."""
         return json_response(to_json(await self._descriptions.statistics(*_model(request))))
 
-    async def repository_index(self, request: Request) -> Response:
+    async def repository_index(self, request: Request, _: Watch) -> Response:
         """The repository's models."""
-        body, _ = await self._bodies.read(request, max_bytes=MAX_CONTROL_BYTES)
+        body = await self._short(request)
         wanted = decode_json(body, _INDEX_DECODER, "the request") if body else IndexRequest()
         entries = [
             IndexedModel(name=entry.name, version=entry.version, state=entry.state, reason=entry.reason)
@@ -125,30 +117,30 @@ class RestService:
         ]
         return json_response(entries)
 
-    async def load(self, request: Request) -> Response:
+    async def load(self, request: Request, _: Watch) -> Response:
         """Load a model or load it again; answer when every worker has it."""
         await self._engine.control.load(await self._controlled(request))
         return json_response({})
 
-    async def unload(self, request: Request) -> Response:
+    async def unload(self, request: Request, _: Watch) -> Response:
         """Serve a model no longer."""
         await self._engine.control.unload(await self._controlled(request))
         return json_response({})
 
+    async def _short(self, request: Request) -> bytearray:
+        """The body of a request that is no inference."""
+        body, _ = await self._bodies.read(request, max_bytes=MAX_CONTROL_BYTES)
+        return body
+
     async def _controlled(self, request: Request) -> str:
         """The model to load or unload."""
-        body, _ = await self._bodies.read(request, max_bytes=MAX_CONTROL_BYTES)
+        body = await self._short(request)
         asked = decode_json(body, _CONTROL_DECODER, "the request") if body else ControlRequest()
         for name, value in (asked.parameters or {}).items():
             if value and name != "unload_dependents":  # a model has none
                 raise InvalidRequest(f"the parameter {quoted(name)} is not supported here: leave it out")
         model, _ = _model(request)
         return model
-
-
-def _peer(request: Request) -> str:
-    client = request.client
-    return "" if client is None else f"{client.host}:{client.port}"
 
 
 async def not_found(request: Request, _: Exception) -> Response:

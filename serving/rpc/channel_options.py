@@ -29,6 +29,8 @@ class Patience:
 MIN_PING_INTERVAL_S = 10
 MAX_PING_STRIKES = 2
 
+MAX_PENDING = 100_000
+
 
 def channel_options(
     limits: Limits, *, reuse_port: bool, max_connections: int, patience: Patience | None = None
@@ -51,6 +53,10 @@ def channel_options(
         ("grpc.max_receive_message_length", message),
         ("grpc.max_send_message_length", message),
         ("grpc.max_concurrent_streams", limits.max_streams),
+        # Requests that Python has not picked up yet; unless told otherwise gRPC cancels some from 1,000 on. To
+        # refuse is for the model's own queue, which says why.
+        ("grpc.server.max_pending_requests", MAX_PENDING),
+        ("grpc.server.max_pending_requests_hard_limit", MAX_PENDING),
         ("grpc.max_allowed_incoming_connections", max_connections),
         # Between the two gRPC would refuse at random.
         ("grpc.max_metadata_size", headers),

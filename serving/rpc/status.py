@@ -53,5 +53,5 @@ def status_of(error: Exception) -> tuple[grpc.StatusCode, str]:
 
 
 def code_name(error: RequestError) -> str:
-    """The name of an error's status code."""
-    return STATUS[type(error)].name
+    """The name of an error's status code; HTTP's own errors have that of the kind that they are of."""
+    return next(STATUS[kind].name for kind in type(error).__mro__ if kind in STATUS)

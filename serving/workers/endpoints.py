@@ -2,17 +2,14 @@
 
 import asyncio
 import contextlib
-import importlib.metadata
 import logging
 import socket
 
 from serving.engine import Engine
 from serving.operations.observing import watcher_of
-from serving.operations.watching import Watcher
 from serving.rpc.endpoint import GrpcEndpoint
 from serving.rpc.status import code_name
 from serving.security.certificates import Certificates
-from serving.security.tls import ssl_context
 from serving.security.tokens import Tokens
 from serving.workers.messages import Start
 from serving.workers.open_files import allow_open_files
@@ -26,9 +23,6 @@ SETTLE_SECONDS = 0.1
 # For spans on their way out.
 TRACES_SECONDS = 2.0
 
-
-# For answers on their way out once all are made, and connections that wait for nothing.
-HTTP_CLOSING_SECONDS = 1.0
 
 # Of the files that a worker may open: HTTP has as many connections.
 CONNECTIONS_SHARE = 0.4
@@ -65,25 +59,11 @@ class Endpoints:
         await self._grpc.open(f"{self._start.address}:{self._start.port}", certificates)
         self._opened.push_async_callback(self._grpc.close)
         if self._start.http_socket is not None:
-            await self._open_http(self._start.http_socket, watcher, certificates, tokens)
+            from serving.rest.endpoint import HttpEndpoint  # an extra, which need not be installed
 
-    async def _open_http(
-        self, descriptor: int, watcher: Watcher, certificates: Certificates | None, tokens: Tokens | None
-    ) -> None:
-        from serving.rest.app import rest_app
-        from serving.rest.http_server import serve_http
-
-        settings = self._start.settings
-        version = importlib.metadata.version("keraport")
-        app = rest_app(self._engine, watcher, limits=settings.limits, version=version, tokens=tokens)
-        serving = serve_http(
-            app,
-            socket.socket(fileno=descriptor),
-            limits=settings.limits,
-            ssl_context=None if certificates is None else ssl_context(certificates),
-            grace_s=HTTP_CLOSING_SECONDS,
-        )
-        await self._opened.enter_async_context(serving)
+            http = HttpEndpoint(self._engine, watcher, settings, tokens=tokens, certificates=certificates)
+            await http.open(socket.socket(fileno=self._start.http_socket))
+            self._opened.push_async_callback(http.close)
 
     async def drain(self, grace_s: float) -> None:
         """Refuse what is new, answer what was accepted within so many seconds, stop to listen."""

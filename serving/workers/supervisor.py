@@ -25,6 +25,7 @@ from serving.operations.metrics_server import start_metrics
 from serving.operations.observing import check_observing
 from serving.repository.rollout import Loading, Rollout
 from serving.security.certificates import Certificates
+from serving.security.exposure import exposures
 from serving.security.tokens import Tokens
 from serving.settings import ServerSettings
 from serving.workers.crew import Crew
@@ -202,11 +203,13 @@ class Supervisor:
 
 
 def _check_security(settings: ServerSettings) -> None:
-    """Refuse files that no worker could use, before anything is loaded."""
+    """Refuse files that no worker could use, before anything is loaded, and say what stands open."""
     if settings.tls is not None:
         Certificates(settings.tls)
     if settings.tokens is not None:
         Tokens(settings.tokens)
+    for line in exposures(settings):
+        log.warning(line)
 
 
 def _order(loading: Loading) -> Prepare:

@@ -76,8 +76,10 @@ def test_top_classes(client, classifier, images):
         assert [each.index for each in row] == np.argsort(-probabilities)[:3].tolist()
         assert [each.label for each in row] == ["abcdefghij"[each.index] for each in row]
         assert [each.value for each in row] == pytest.approx(np.sort(probabilities)[:-4:-1], abs=1e-4)
-    with pytest.raises(clients.InputError, match="ask with classification=K"):
-        client.infer("digits", {"image": images}).classes("probabilities")
+    for name in ("probabilities", "logits"):  # values, and nothing at all
+        result = client.infer("digits", {"image": images}, outputs=["probabilities"])
+        with pytest.raises(clients.InputError, match=f"{name} holds no classes"):
+            result.classes(name)
 
 
 def test_statistics(client, images):
@@ -130,6 +132,17 @@ def test_errors_are_typed(client, images):
 def test_nobody_there():
     with Client("127.0.0.1:1") as client, pytest.raises(clients.ServerUnavailable, match="keraport serve"):
         client.live()
+
+
+def test_names_that_no_message_can_hold(client, images):
+    for call in (
+        lambda: client.infer("digits", {"image": images}, outputs=["\udcff"]),
+        lambda: client.infer("digits", {"\udcff": images}),
+        lambda: client.ready("\udcff"),
+        lambda: client.load("\udcff"),
+    ):
+        with pytest.raises(clients.InputError, match=r"^'\\udcff' is no Unicode text"):
+            call()
 
 
 async def test_nobody_there_async():

@@ -133,10 +133,11 @@ async def test_answers_that_do_not_come(foreign, client):
 
     foreign.answers["ModelStreamInfer"] = forget
     requests = [InferRequest(model="m", inputs=FEED)] * 100
-    with pytest.raises(clients.ServerFault, match="after 1 answers, before every request had one"):
+    told = r"ended the stream after \d answers, before every request had one"
+    with pytest.raises(clients.ServerUnavailable, match=told):
         list(client.stream(requests))
     async with AsyncClient(foreign.url) as other:
-        with pytest.raises(clients.ServerFault, match="after 1 answers, before every request had one"):
+        with pytest.raises(clients.ServerUnavailable, match=told):
             [each async for each in other.stream(requests)]
 
 

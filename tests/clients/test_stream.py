@@ -89,16 +89,17 @@ def test_a_request_that_no_server_could_take(client, images):
         list(client.stream([wrong]))
 
 
-async def test_a_stream_may_be_left(digits_server, client, images):
-    def endless():
-        while True:
-            yield from requests_of(images)
+def endless(images):
+    while True:
+        yield from requests_of(images)
 
-    stream = client.stream(endless())
+
+async def test_a_stream_may_be_left(digits_server, client, images):
+    stream = client.stream(endless(images))
     assert next(stream).result().model == "digits"
     stream.close()
     async with AsyncClient(digits_server.url) as other:
-        async_stream = other.stream(endless())
+        async_stream = other.stream(endless(images))
         assert (await anext(async_stream)).result().model == "digits"
         await async_stream.aclose()
     assert client.ready()
@@ -107,3 +108,30 @@ async def test_a_stream_may_be_left(digits_server, client, images):
 def test_nobody_there(images):
     with Client("127.0.0.1:1") as client, pytest.raises(clients.ServerUnavailable, match="keraport serve"):
         list(client.stream(requests_of(images)))
+
+
+async def test_a_server_that_stops_under_a_stream(tmp_path, publish_classifier, start_server, images):
+    publish_classifier(tmp_path)
+    server = start_server(tmp_path)
+    answered, failed = [], []
+
+    def take(answer):
+        if not answered:
+            server.process.terminate()
+        (answered if answer.error is None else failed).append(answer)
+
+    def stream():
+        with Client(server.url) as client:
+            for answer in client.stream(endless(images)):
+                take(answer)
+
+    async def stream_async():
+        async with AsyncClient(server.url) as client:
+            async for answer in client.stream(endless(images)):
+                take(answer)
+
+    ends = await asyncio.gather(asyncio.to_thread(stream), stream_async(), return_exceptions=True)
+    assert [type(end) for end in ends] == [clients.ServerUnavailable] * 2
+    assert answered
+    assert {type(answer.error) for answer in failed} <= {clients.ServerUnavailable}
+    assert server.process.wait(60) == 0

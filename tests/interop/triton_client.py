@@ -37,9 +37,9 @@ class Conversation:
         """What a method says of the server; over HTTP it is JSON anyway."""
         return await self.ask(method, *arguments, **({"as_json": True} if self.is_grpc else {}))
 
-    def image(self, images: np.ndarray, **options: object) -> Any:
+    def image(self, images: np.ndarray) -> Any:
         tensor = self.library.InferInput("image", images.shape, "UINT8")
-        tensor.set_data_from_numpy(images, **options)
+        tensor.set_data_from_numpy(images)
         return tensor
 
     def output(self, name: str, **options: object) -> Any:
@@ -114,19 +114,6 @@ async def rows_counted(talk: Conversation) -> int:
     return sum(int(each.get("inference_count", 0)) for each in document["model_stats"])
 
 
-async def other_encodings(talk: Conversation, images: np.ndarray) -> list[list[list[float]]]:
-    """The same answer, asked for in the other ways that HTTP knows."""
-    if talk.is_grpc:
-        return []
-    as_json = await talk.infer(
-        talk.image(images, binary_data=False), outputs=[talk.output("logits", binary_data=False)]
-    )
-    packed = await talk.infer(
-        talk.image(images), request_compression_algorithm="gzip", response_compression_algorithm="gzip"
-    )
-    return [result.as_numpy("logits").tolist() for result in (as_json, packed)]
-
-
 async def converse(kind: str, url: str, images_file: str, outputs_file: str) -> dict[str, object]:
     images = np.load(images_file)
     talk = Conversation(kind, url)
@@ -159,7 +146,6 @@ async def converse(kind: str, url: str, images_file: str, outputs_file: str) -> 
             for each in (index["models"] if talk.is_grpc else index)
         ],
         "streamed": await streamed(talk, images) if talk.is_grpc else [],
-        "encodings": await other_encodings(talk, images),
         "refusals": [
             await refusal_of(lambda: talk.ask("infer", "letters?", [image])),
             await refusal_of(lambda: talk.infer(talk.image(images[:, :9]))),

@@ -95,7 +95,7 @@ def test_the_file_lies_in_the_repository(model, tmp_path):
     config = model / "config.toml"
     config.symlink_to(inside)
     assert read_model_settings(model, DEFAULTS).sessions == 2
-    for target, told in [(outside, "leads out of the repository"), (model / "none", "leads nowhere")]:
+    for target, told in [(outside, "leads out of the repository"), (model / "none", "it cannot be read")]:
         config.unlink()
         config.symlink_to(target)
         with pytest.raises(ModelRefused, match=told):

@@ -9,6 +9,8 @@ import pytest
 
 from export.verdict import Verdict
 
+PORTS = ["--port=0", "--http-port=off", "--metrics-port=off"]
+
 
 @pytest.fixture
 def refusal(keraport):
@@ -25,20 +27,20 @@ def refusal(keraport):
 
 
 def test_a_missing_repository(refusal, tmp_path):
-    log, line = refusal("--repository", tmp_path / "none", "--port", 0)
+    log, line = refusal("--repository", tmp_path / "none", *PORTS)
     assert log == []
     assert "cannot be read (No such file or directory): run `keraport export` first" in line
 
 
 def test_an_empty_repository(refusal, tmp_path):
-    log, line = refusal("--repository", tmp_path, "--port", 0)
+    log, line = refusal("--repository", tmp_path, *PORTS)
     assert log == []
     assert "holds no published model: run `keraport export` first" in line
 
 
 def test_nothing_servable(refusal, tmp_path, publish_classifier):
     publish_classifier(tmp_path, verdict=Verdict.FAIL, reason="another model")
-    log, line = refusal("--repository", tmp_path, "--port", 0)
+    log, line = refusal("--repository", tmp_path, *PORTS)
     assert len(log) == 1
     assert "digits version 1 is not served: its verdict is fail (another model)" in log[0]
     assert "can be served, see above" in line
@@ -46,7 +48,7 @@ def test_nothing_servable(refusal, tmp_path, publish_classifier):
 
 def test_an_unknown_model(refusal, tmp_path, publish_classifier):
     publish_classifier(tmp_path)
-    _, line = refusal("--repository", tmp_path, "--port", 0, "--model", "letters")
+    _, line = refusal("--repository", tmp_path, *PORTS, "--model", "letters")
     assert "holds no model 'letters', but digits" in line
 
 
@@ -55,7 +57,7 @@ def test_stopping_before_it_is_ready(tmp_path, publish_classifier, number):
     publish_classifier(tmp_path, "digits", 1, idle_turns=400_000)  # takes seconds to warm up
     publish_classifier(tmp_path, "digits", 2, verdict=Verdict.FAIL)
     publish_classifier(tmp_path, "letters", 1, idle_turns=4_000_000)
-    command = [sys.executable, "-m", "keraport", "serve", "--port", "0", "--repository", tmp_path]
+    command = [sys.executable, "-m", "keraport", "serve", *PORTS, "--repository", tmp_path]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         first = process.stderr.readline()
         assert "digits version 2 is not served" in first
@@ -67,14 +69,14 @@ def test_stopping_before_it_is_ready(tmp_path, publish_classifier, number):
 def test_a_port_in_use(refusal, tmp_path, publish_classifier, digits_server):
     publish_classifier(tmp_path)
     port = digits_server.url.rpartition(":")[2]
-    log, line = refusal("--repository", tmp_path, "--port", port)
+    log, line = refusal("--repository", tmp_path, *PORTS, "--port", port)
     assert log == []
     assert f"cannot listen on 127.0.0.1:{port} (Address already in use): stop what listens there" in line
 
 
 def test_an_address_of_another_machine(refusal, tmp_path, publish_classifier):
     publish_classifier(tmp_path)
-    _, line = refusal("--repository", tmp_path, "--port", 0, "--host", "192.0.2.1")
+    _, line = refusal("--repository", tmp_path, *PORTS, "--host", "192.0.2.1")
     assert "cannot listen on 192.0.2.1:0 (Cannot assign requested address)" in line
 
 

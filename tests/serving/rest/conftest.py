@@ -1,4 +1,4 @@
-"""REST over real sockets, before real sessions and batchers."""
+"""REST over real sockets, before the real engine in this process."""
 
 import asyncio
 import contextlib
@@ -6,39 +6,26 @@ import http.client
 import json
 import socket
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from types import SimpleNamespace
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from export.formats import Format
-from export.manifest import (
-    SCHEMA_VERSION,
-    Artifact,
-    Binding,
-    DataInfo,
-    Manifest,
-    Source,
-    TensorInfo,
-    content_sha256,
-    write_manifest,
-)
-from export.sessions import SessionSettings
-from export.verdict import Verdict
-from serving.batcher import Batcher, BatchLimits
-from serving.codec import check_feed
-from serving.errors import InvalidTensor, ModelNotFound
-from serving.inference import Outcome
-from serving.model_config import config_message, metadata_message
-from serving.proto import inference_pb2 as pb
-from serving.repository import load_repository
+from export.manifest import TensorInfo
+from serving.engine import Engine
+from serving.errors import LoadRefused
+from serving.index import IndexEntry, State
+from serving.operations.watching import Watcher
+from serving.repository.loading import load_version
 from serving.rest.app import rest_app
 from serving.rest.http_server import serve_http
-from serving.settings import Limits
+from serving.rpc.status import code_name
+from serving.served import ServedModel
+from serving.settings import ModelSettings, ServerSettings
+from serving.statistics import Statistics
 
 ONNX_TYPES = {
     "BOOL": TensorProto.BOOL,
@@ -47,136 +34,81 @@ ONNX_TYPES = {
     "UINT8": TensorProto.UINT8,
     "UINT64": TensorProto.UINT64,
     "FP16": TensorProto.FLOAT16,
+    "BF16": TensorProto.BFLOAT16,
     "FP32": TensorProto.FLOAT,
     "FP64": TensorProto.DOUBLE,
+    "BYTES": TensorProto.STRING,
 }
 
 
-def publish_echo(repository, datatype):
-    """A model of the datatype's name that answers its input `x`, [-1, 2], as `y`."""
-    element = ONNX_TYPES[datatype]
-    value = partial(helper.make_tensor_value_info, elem_type=element, shape=["n", 2])
-    graph = helper.make_graph(
-        [helper.make_node("Identity", ["x"], ["y"])], "echo", [value("x")], [value("y")]
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    folder = repository / datatype / "1"
-    folder.mkdir(parents=True)
-    path = folder / "model.onnx"
-    onnx.save(model, path)
-    digest = content_sha256(path)
-    tensor = TensorInfo(name="x", datatype=datatype, shape=(-1, 2), meaning="anything")
-    manifest = Manifest(
-        schema_version=SCHEMA_VERSION,
-        model=datatype,
-        version=1,
-        created="2026-01-01T00:00:00Z",
-        source=Source(checkpoint_sha256="0" * 64, run=None),
-        dataset=DataInfo(name="none", sha256="0" * 64, samples=0),
-        inputs=(tensor,),
-        outputs=(replace(tensor, name="y"),),
-        labels=(),
-        artifacts=(
-            Artifact(
-                format=Format.ONNX,
-                precision="fp32",
-                path=path.name,
-                bytes=path.stat().st_size,
-                sha256=digest,
-                verdict=Verdict.PASS,
-                reason="it is its input",
-                binding=Binding(artifact_sha256=digest, reference_sha256="0" * 64, data_sha256="0" * 64),
-                session=SessionSettings(),
-            ),
-        ),
-        packages={},
-        cpu_flags=(),
-    )
-    write_manifest(manifest, folder)
+def echo_model(element, width):
+    """A model that answers its input `x`, [-1, width], as `y`."""
+    value = partial(helper.make_tensor_value_info, elem_type=element, shape=["n", width])
+    node = helper.make_node("Identity", ["x"], ["y"])
+    graph = helper.make_graph([node], "echo", [value("x")], [value("y")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
+
+
+class Gated:
+    """A session whose runs tests can hold up."""
+
+    def __init__(self, session, bench):
+        self.manifest, self.name, self.version = session.manifest, session.name, session.version
+        self._session, self._bench = session, bench
+
+    async def run(self, feed):
+        self._bench.running += 1
+        await self._bench.open.wait()
+        if (self._session.name, feed.get("x", np.zeros(1)).ravel()[0]) == ("FP64", 666):
+            raise RuntimeError("a secret")
+        return await self._session.run(feed)
 
 
 class Bench:
-    """An engine of sessions and batchers, which tests can hold up."""
+    """The engine, and what tests do to it."""
 
-    def __init__(self, sessions, limits):
-        self.draining = False
-        self.sessions = sessions
-        self.limits = limits
-        self.batchers = {}
+    def __init__(self):
+        self.engine = Engine(self)
         self.open = asyncio.Event()
         self.open.set()
-        self.seen = []
+        self.running = 0
         self.controlled = []
-        self.control = SimpleNamespace(load=self._load, unload=self._unload)
+        self._statistics = Statistics()
 
-    async def start(self, stack):
-        for name, session in self.sessions.items():
-            run = partial(self._run, session)
-            self.batchers[name] = await stack.enter_async_context(Batcher(run, self.limits))
+    async def start(self, sessions, settings):
+        models = [ServedModel([Gated(each, self)], settings, self._statistics) for each in sessions]
+        live = [await model.open() for model in models]
+        index = [IndexEntry(name=each.name, version=each.version, state=State.READY) for each in sessions]
+        broken = IndexEntry(name="broken", version="1", state=State.UNAVAILABLE, reason="damaged")
+        self.engine.swap(live, [*index, broken])
 
-    async def _run(self, session, feed):
-        await self.open.wait()
-        return await session.run(feed)
+    async def load(self, model):
+        if model == "broken":
+            raise LoadRefused("version 1 of broken is damaged: publish it again")
+        self.engine.find(model)
+        self.controlled.append(("load", model))
 
-    async def infer(self, inference):
-        self.seen.append(inference)
-        session = self._find(inference.model, inference.version)
-        known = [tensor.name for tensor in session.manifest.outputs]
-        for name in inference.outputs:
-            if name not in known:
-                raise InvalidTensor(f"output {name!r} was asked for, expected any of: {', '.join(known)}")
-        check_feed(inference.feed, session.manifest.inputs, max_rows=self.limits.max_rows)
-        if inference.id == "break":
-            raise RuntimeError("a secret")
-        deadline = None
-        if inference.timeout_s is not None:
-            deadline = asyncio.get_running_loop().time() + inference.timeout_s
-        answer = await self.batchers[session.name].submit(inference.feed, deadline)
-        outputs = {name: answer[name] for name in inference.outputs or known}
-        return Outcome(model=session.name, version=session.version, id=inference.id, outputs=outputs)
+    async def unload(self, model):
+        self.engine.find(model)
+        self.controlled.append(("unload", model))
 
-    def _find(self, name, version=""):
-        session = self.sessions.get(name)
-        if session is None or version not in ("", session.version):
-            raise ModelNotFound(f"no model {name!r} in version {version!r} is loaded")
-        return session
+    async def statistics(self):
+        return self._statistics.snapshot()
 
-    def ready(self, *_):
-        return not self.draining
-
-    def index(self):
-        entries = [
-            SimpleNamespace(name=name, version="1", state="READY", reason="") for name in self.sessions
-        ]
-        return [*entries, SimpleNamespace(name="broken", version="1", state="UNAVAILABLE", reason="damaged")]
-
-    async def _load(self, name):
-        self._find(name)
-        self.controlled.append(("load", name))
-
-    async def _unload(self, name):
-        self._find(name)
-        self.controlled.append(("unload", name))
-
-    def metadata(self, name, version):
-        return metadata_message(self._find(name, version))
-
-    def config(self, name, version):
-        return config_message(self._find(name, version), self.limits)
-
-    async def statistics(self, name, version):
-        names = [self._find(name, version).name] if name else list(self.sessions)
-        stats = [pb.ModelStatistics(name=each, version="1", inference_count=3) for each in names]
-        return pb.ModelStatisticsResponse(model_stats=stats)
+    def waiting(self, model="FP32"):
+        return self.engine.find(model).batcher.waiting
 
 
-@dataclass
+@dataclass(frozen=True, kw_only=True)
 class Rest:
     """A server that listens, and what asks it."""
 
     port: int
     bench: Bench
     loop: asyncio.AbstractEventLoop
+    stop: asyncio.Event
 
     def ask(self, method, path, body=None, headers=None):
         """Status, headers and the body's bytes."""
@@ -219,33 +151,43 @@ class Rest:
 
 
 @pytest.fixture(scope="session")
-def rest_sessions(tmp_path_factory, publish_classifier):
+def rest_sessions(tmp_path_factory, publish_classifier, publish_onnx):
     repository = tmp_path_factory.mktemp("rest")
     publish_classifier(repository)
+
+    def publish(model, datatype, width):
+        content = echo_model(ONNX_TYPES[datatype], width if width > 0 else "m")
+        x, y = (
+            TensorInfo(name=name, datatype=datatype, shape=(-1, width), meaning="logits")
+            for name in ("x", "y")
+        )
+        publish_onnx(repository / model / "1", content, (x,), (y,), labels="ab")
+
     for datatype in ONNX_TYPES:
-        publish_echo(repository, datatype)
-    return load_repository(
-        repository, model=None, allow_unverified=False, max_rows=64, stopping=lambda: False
-    )
+        publish(datatype, datatype, 2)
+    publish("wide", "FP64", -1)
+    return [load_version(each / "1", ModelSettings())[0] for each in sorted(repository.iterdir())]
 
 
 @contextlib.contextmanager
-def served(sessions, *, batches=None, limits=None, patience=None, guard=None, grace_s=10.0):
-    """Serve in a thread of its own."""
+def served(sessions, *, models=None, tokens=None, patience=None, grace_s=10.0, **settings):
+    """Serve in a thread of its own; keywords as of the server's settings."""
+    settings = ServerSettings(repository=".", **settings)
     started = threading.Event()
-    stop = asyncio.Event()
     found = {}
 
     async def main():
-        bench = Bench(sessions, batches or BatchLimits())
-        sock = socket.create_server(("127.0.0.1", 0))
-        app = rest_app(bench, bench, limits=limits or Limits(), version="1.2.3", guard=guard)
-        async with contextlib.AsyncExitStack() as stack:
-            await bench.start(stack)
-            found["rest"] = Rest(sock.getsockname()[1], bench, asyncio.get_running_loop())
-            async with serve_http(app, sock, limits=limits or Limits(), patience=patience, grace_s=grace_s):
-                started.set()
-                await stop.wait()
+        bench, stop = Bench(), asyncio.Event()
+        await bench.start(sessions, models or ModelSettings())
+        listener = socket.create_server(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        found["rest"] = Rest(port=port, bench=bench, loop=asyncio.get_running_loop(), stop=stop)
+        app = rest_app(bench.engine, Watcher(code_name, None, None), settings, tokens)
+        limits = settings.limits
+        async with serve_http(app, listener, limits=limits, patience=patience, grace_s=grace_s):
+            started.set()
+            await stop.wait()
+        await bench.engine.close()
 
     thread = threading.Thread(target=asyncio.run, args=[main()])
     thread.start()
@@ -255,7 +197,7 @@ def served(sessions, *, batches=None, limits=None, patience=None, guard=None, gr
     try:
         yield rest
     finally:
-        rest.loop.call_soon_threadsafe(stop.set)
+        rest.loop.call_soon_threadsafe(rest.stop.set)
         thread.join(30)
         assert not thread.is_alive()
 

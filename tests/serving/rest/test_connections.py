@@ -9,7 +9,6 @@ import time
 
 import pytest
 
-from serving.batcher import BatchLimits
 from serving.rest import body as body_module
 from serving.rest.connections import Patience
 
@@ -72,29 +71,28 @@ def test_bodies_on_their_way_share_a_limit(rest_of, monkeypatch):
 
 
 def test_who_does_not_read_is_given_up(rest_of):
-    rows, times = 2**18, 4
-    batches = BatchLimits(max_rows=rows)
-    with rest_of(batches=batches, patience=Patience(stall_s=0.2)) as rest, socket.socket() as connection:
+    width, times = 2**19, 4
+    with rest_of(patience=Patience(stall_s=0.2)) as rest, socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect(("127.0.0.1", rest.port))
         connection.settimeout(30)
         tensor = {
             "name": "x",
             "datatype": "FP64",
-            "shape": [rows, 2],
-            "parameters": {"binary_data_size": rows * 16},
+            "shape": [1, width],
+            "parameters": {"binary_data_size": width * 8},
         }
         head = json.dumps({"inputs": [tensor], "parameters": {"binary_data_output": True}}).encode()
-        content = head + bytes(rows * 16)
+        content = head + bytes(width * 8)
         request = (
-            f"POST /v2/models/FP64/infer HTTP/1.1\r\nHost: a\r\nContent-Length: {len(content)}\r\n"
+            f"POST /v2/models/wide/infer HTTP/1.1\r\nHost: a\r\nContent-Length: {len(content)}\r\n"
             f"Inference-Header-Content-Length: {len(head)}\r\n\r\n"
         )
         with contextlib.suppress(ConnectionError):
             for _ in range(times):
                 connection.sendall(request.encode() + content)
         time.sleep(1)
-        assert len(everything(connection)) < rows * 16 * times
+        assert len(everything(connection)) < width * 8 * times
         assert rest.post(INFER, REQUEST)[0] == 200
 
 
@@ -105,7 +103,7 @@ def test_what_was_asked_before_the_end_is_answered(rest_of):
         rest.call(rest.bench.open.clear)
         asking = threading.Thread(target=lambda: answers.append(rest.post(INFER, REQUEST)[0]))
         asking.start()
-        rest.until(lambda: len(rest.bench.seen) == 1)
+        rest.until(lambda: rest.bench.running == 1)
         rest.loop.call_soon_threadsafe(rest.loop.call_later, 0.3, rest.bench.open.set)
     asking.join(30)
     assert answers == [200]
@@ -122,6 +120,6 @@ def test_the_end_waits_no_longer_than_its_grace(rest_of):
         content = json.dumps(REQUEST).encode()
         head = f"POST {INFER} HTTP/1.1\r\nHost: a\r\nContent-Length: {len(content)}\r\n\r\n"
         connection.sendall(head.encode() + content)
-        rest.until(lambda: len(rest.bench.seen) == 1)
+        rest.until(lambda: rest.bench.running == 1)
     with connection:
         assert everything(connection).startswith(b"HTTP/1.1 503")

@@ -1,12 +1,13 @@
 """Every path but the inferences': health, metadata, statistics, control, pages."""
 
+import importlib.metadata
 import json
 import re
 from html.parser import HTMLParser
 
 import pytest
 
-from serving.errors import Forbidden, Unauthenticated
+from serving.security.tokens import Tokens
 
 
 def test_health(rest):
@@ -20,7 +21,11 @@ def test_health(rest):
 
 def test_server_metadata(rest):
     status, answer = rest.get("/v2")
-    assert (status, answer["name"], answer["version"]) == (200, "keraport", "1.2.3")
+    assert (status, answer["name"], answer["version"]) == (
+        200,
+        "keraport",
+        importlib.metadata.version("keraport"),
+    )
     assert "binary_tensor_data" in answer["extensions"]
 
 
@@ -49,10 +54,15 @@ def test_model_config_in_tritons_form(rest):
 
 
 def test_statistics_are_numbers(rest):
-    status, answer = rest.get("/v2/models/digits/stats")
+    tensor = {"name": "x", "datatype": "INT8", "shape": [3, 2], "data": [0] * 6}
+    assert rest.post("/v2/models/INT8/infer", {"inputs": [tensor]})[0] == 200
+    status, answer = rest.get("/v2/models/INT8/versions/1/stats")
     [stats] = answer["model_stats"]
-    assert (status, stats["name"], stats["inference_count"], stats["batch_stats"]) == (200, "digits", 3, [])
-    assert len(rest.get("/v2/models/stats")[1]["model_stats"]) == len(rest.bench.sessions)
+    assert (status, stats["name"], stats["version"]) == (200, "INT8", "1")
+    assert stats["inference_count"] >= 3
+    assert stats["inference_stats"]["success"]["count"] >= 1
+    assert any(each["batch_size"] == 3 for each in stats["batch_stats"])
+    assert len(rest.get("/v2/models/stats")[1]["model_stats"]) == len(rest.bench.engine.models)
     assert rest.get("/v2/models/digits/versions/9/stats")[0] == 404
 
 
@@ -71,6 +81,8 @@ def test_repository_control(rest):
     assert rest.post("/v2/repository/models/digits/unload", unload)[0] == 200
     assert rest.bench.controlled[-2:] == [("load", "digits"), ("unload", "digits")]
     assert rest.post("/v2/repository/models/letters/load", b"")[0] == 404
+    status, answer = rest.post("/v2/repository/models/broken/load", b"")
+    assert (status, answer["error"]) == (400, "version 1 of broken is damaged: publish it again")
     status, answer = rest.post("/v2/repository/models/digits/load", {"parameters": {"config": "{}"}})
     assert status == 400
     assert "config" in answer["error"]
@@ -91,25 +103,22 @@ def test_another_method_is_refused(rest):
     assert "/docs" in json.loads(body)["error"]
 
 
-def test_the_guard_is_asked_with_the_scope(rest_of):
-    asked = []
-
-    def guard(headers, scope):
-        asked.append(scope)
-        if scope is not None and "authorization" not in headers:
-            raise Unauthenticated("no token came: send one")
-        if scope == "admin":
-            raise Forbidden("the token is not for this")
-
-    with rest_of(guard=guard) as rest:
-        assert rest.get("/v2/health/live")[0] == 200
-        status, headers, _ = rest.ask("GET", "/v2/models/digits")
-        assert (status, headers["WWW-Authenticate"]) == (401, "Bearer")
-        token = {"Authorization": "Bearer a"}
-        assert rest.ask("GET", "/v2/models/digits", headers=token)[0] == 200
-        assert rest.ask("POST", "/v2/repository/models/digits/load", b"", token)[0] == 403
+def test_tokens(rest_of, tmp_path):
+    tmp_path.joinpath("tokens").write_text("infer the-shop-s-token\nadmin the-operator-s-token\n")
+    shop, operator = ({"Authorization": f"Bearer the-{name}-s-token"} for name in ("shop", "operator"))
+    load = "/v2/repository/models/digits/load"
+    with rest_of(tokens=Tokens(tmp_path / "tokens")) as rest:
+        for path in ("/", "/docs", "/openapi.json", "/v2/health/live", "/v2/health/ready"):
+            assert rest.ask("GET", path)[0] == 200
+        for method, path in (("GET", "/v2"), ("GET", "/v2/models/digits"), ("POST", "/v2/repository/index")):
+            status, headers, _ = rest.ask(method, path)
+            assert (status, headers["WWW-Authenticate"]) == (401, "Bearer")
+            assert rest.ask(method, path, headers=shop)[0] == 200
+        status, _, body = rest.ask("POST", load, b"", shop)
+        assert status == 403
+        assert "lacks the scope" in json.loads(body)["error"]
         assert rest.bench.controlled == []
-    assert asked == [None, "infer", "infer", "admin"]
+        assert rest.ask("POST", load, b"", operator)[0] == 200
 
 
 class _Page(HTMLParser):
@@ -161,7 +170,7 @@ def test_openapi_describes_every_path(rest):
 
 def test_draining(rest_of):
     with rest_of() as rest:
-        rest.call(lambda: setattr(rest.bench, "draining", True))
+        rest.call(lambda: setattr(rest.bench.engine, "draining", True))
         assert rest.get("/v2/health/live") == (503, {"live": False})
         assert rest.get("/v2/health/ready")[0] == 503
         assert rest.get("/v2/models/digits/ready")[0] == 503

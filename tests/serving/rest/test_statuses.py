@@ -8,8 +8,7 @@ import zlib
 
 import pytest
 
-from serving.batcher import BatchLimits
-from serving.settings import Limits
+from serving.settings import Limits, ModelSettings
 
 MIB = 1024 * 1024
 REQUEST = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [1, 2]}]}
@@ -43,19 +42,15 @@ def raw_request(content):
     )
 
 
-def waiting(rest):
-    return rest.bench.batchers["FP32"].waiting
-
-
 def test_a_full_queue_sheds_and_a_passed_deadline_expires(rest_of, asked_in_background):
     ask, collect = asked_in_background
-    with rest_of(batches=BatchLimits(max_queue=2)) as rest:
+    with rest_of(models=ModelSettings(max_queue=2)) as rest:
         rest.call(rest.bench.open.clear)
         ask(rest, REQUEST)
-        rest.until(lambda: len(rest.bench.seen) == 1 and waiting(rest) == 0)
+        rest.until(lambda: rest.bench.running == 1)
         ask(rest, {**REQUEST, "parameters": {"timeout": 200_000}})
         ask(rest, REQUEST)
-        rest.until(lambda: waiting(rest) == 2)
+        rest.until(lambda: rest.bench.waiting() == 2)
         status, headers, body = rest.ask("POST", INFER, json.dumps(REQUEST))
         assert (status, headers["Retry-After"]) == (429, "1")
         assert "try again" in json.loads(body)["error"]
@@ -69,21 +64,22 @@ def test_who_is_gone_frees_its_place(rest_of, asked_in_background):
     with rest_of() as rest:
         rest.call(rest.bench.open.clear)
         ask(rest, REQUEST)
-        rest.until(lambda: len(rest.bench.seen) == 1 and waiting(rest) == 0)
+        rest.until(lambda: rest.bench.running == 1)
         with rest.socket() as gone, rest.socket() as stays:
             gone.sendall(raw_request(json.dumps(REQUEST).encode()))
-            rest.until(lambda: waiting(rest) == 1)
+            rest.until(lambda: rest.bench.waiting() == 1)
             stays.sendall(raw_request(json.dumps(REQUEST).encode()))
-            rest.until(lambda: waiting(rest) == 2)
+            rest.until(lambda: rest.bench.waiting() == 2)
             gone.close()
-            rest.until(lambda: waiting(rest) == 1)
+            rest.until(lambda: rest.bench.waiting() == 1)
             rest.call(rest.bench.open.set)
             assert stays.recv(100).startswith(b"HTTP/1.1 200")
         assert collect() == [200]
 
 
 def test_what_is_unexpected_leaks_nothing(rest, caplog):
-    status, answer = rest.post(INFER, {**REQUEST, "id": "break"})
+    request = {"inputs": [{"name": "x", "datatype": "FP64", "shape": [1, 2], "data": [666, 0]}]}
+    status, answer = rest.post("/v2/models/FP64/infer", request)
     assert (status, answer) == (500, {"error": "internal error: the server's log has the details"})
     assert "a secret" in caplog.text
     assert rest.post(INFER, REQUEST)[0] == 200
@@ -113,12 +109,12 @@ def test_a_refusal_comes_before_the_body(rest):
 
 
 def test_answers_over_the_limit(rest_of):
-    with rest_of(limits=Limits(max_message_mib=1), batches=BatchLimits(max_rows=2**20)) as rest:
-        rows = 2**17 + 1
-        tensor = {"name": "x", "datatype": "FP32", "shape": [rows, 2], "data": [0] * (2 * rows)}
+    with rest_of(limits=Limits(max_message_mib=1)) as rest:
+        width = 2**17 + 1
+        tensor = {"name": "x", "datatype": "FP64", "shape": [1, width], "data": [0] * width}
         body = json.dumps({"inputs": [tensor]}, separators=(",", ":")).encode()
         assert len(body) < MIB
-        status, answer = rest.post(INFER, body)
+        status, answer = rest.post("/v2/models/wide/infer", body)
         assert status == 400
         assert "fewer rows" in answer["error"]
 

@@ -39,6 +39,11 @@ class Files:
         self.client_ca.write_bytes(client_ca.cert_pem.bytes())
 
 
+@pytest.fixture(scope="session")
+def files_in() -> type[Files]:
+    return Files
+
+
 @pytest.fixture
 def files(tmp_path: Path) -> Files:
     return Files(tmp_path)

@@ -114,13 +114,13 @@ def test_files_replaced_one_by_one_are_used_once_they_fit(files, authority, mess
     assert certificates.current().key == issued.private_key_pem.bytes()
 
 
-def test_folders_swapped_by_a_symlink_are_seen(tmp_path, files, authority):
+def test_folders_swapped_by_a_symlink_are_seen(tmp_path, files_in, authority):
     """As Kubernetes replaces a mounted secret."""
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
-        type(files)(tmp_path / name).write(authority.issue_cert("localhost"))
+        files_in(tmp_path / name).write(authority.issue_cert("localhost"))
     (tmp_path / "data").symlink_to("first")
-    certificates = Certificates(type(files)(tmp_path / "data").settings())
+    certificates = Certificates(files_in(tmp_path / "data").settings())
     (tmp_path / "next").symlink_to("second")
     (tmp_path / "next").replace(tmp_path / "data")
     assert certificates.current().key == (tmp_path / "second" / "key.pem").read_bytes()
