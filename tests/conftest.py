@@ -128,14 +128,16 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServ
     """Start `keraport serve` on a free port and wait until it is ready; all are ended after the tests."""
     processes = []
 
-    def start(repository: Path, *arguments: object, wait_s: float = 60) -> RunningServer:
+    def start(
+        repository: Path, *arguments: object, wait_s: float = 60, python_path: tuple[Path, ...] = ()
+    ) -> RunningServer:
         log = tmp_path_factory.mktemp("server") / "stderr"
         with log.open("wb") as stderr:
             command = [sys.executable, "-m", "keraport", "serve", "--repository", repository]
             ports = ["--port=0", "--http-port=0", "--metrics-port=0"]
             process = subprocess.Popen(
                 [*command, *ports, "--workers=1", *map(str, arguments)],
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (*python_path, ROOT)))},
                 stderr=stderr,
             )
         processes.append(process)
