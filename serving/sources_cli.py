@@ -15,6 +15,7 @@ from serving.notation import read_toml, refuse_unknown, shown
 from serving.options_cli import OPTIONS, PREFIX, ServeOptions, variable
 
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
+TOKEN_VARIABLE = f"{PREFIX}TOKEN"  # of the client's commands
 # Kubernetes sets variables of these names for a Service called keraport, and KERAPORT_PORT itself.
 OF_KUBERNETES = ("SERVICE_", "PORT_")
 SERVICE_LINKS = " (Kubernetes sets it for a Service called keraport: turn off enableServiceLinks)"
@@ -121,7 +122,8 @@ def misspelt_variables(environment: Iterable[str]) -> list[str]:
     """A sentence for each variable that is nearly that of an option."""
     import difflib
 
-    known = [name.removeprefix(PREFIX) for name in (CONFIG_VARIABLE, *map(variable, OPTIONS))]
+    names = (CONFIG_VARIABLE, TOKEN_VARIABLE, *map(variable, OPTIONS))
+    known = [name.removeprefix(PREFIX) for name in names]
     sentences = []
     for each in environment:
         name = each.removeprefix(PREFIX)

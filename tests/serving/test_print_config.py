@@ -211,6 +211,7 @@ def test_json_goes_with_print_config(keraport):
 def test_a_misspelt_variable_is_warned_of(keraport, monkeypatch):
     for name in ("KERAPORT_PROT", "KERAPORT_SERVICE_PORT", "KERAPORT_PORT_8001_TCP_PORT", "KERAPORT_XYZ"):
         monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("KERAPORT_TOKEN", "a-clients-token")
     result = keraport("serve", "--print-config")
     assert result.returncode == 0
     assert result.stderr == "WARNING: KERAPORT_PROT is not known: did you mean KERAPORT_PORT?\n"
