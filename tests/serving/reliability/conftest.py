@@ -55,6 +55,7 @@ class Crowd:
         self._classifiers = classifiers
         self._channels = [grpc.aio.insecure_channel(url, options=CHANNEL_OPTIONS) for _ in range(connections)]
         self._infer = [channel.unary_unary(METHODS["ModelInfer"].path) for channel in self._channels]
+        self._stream = [channel.stream_stream(METHODS["ModelStreamInfer"].path) for channel in self._channels]
         self._live = [channel.unary_unary(METHODS["ServerLive"].path) for channel in self._channels]
 
     async def __aenter__(self):
@@ -89,18 +90,31 @@ class Crowd:
         ended = time.monotonic()
         return Reply(number=number, code=code, text=text, answer=answer, started=started, ended=ended)
 
+    async def stream(self, numbers, rows, *, model="digits") -> int:
+        """Send requests on one stream, check its answers and their order; how many there were."""
+        sent = (self.message(number, rows[number], model) for number in numbers)
+        call = self._stream[numbers[0] % len(self._stream)](sent, timeout=PATIENCE_S)
+        answers = [pb.ModelStreamInferResponse.FromString(answer) async for answer in call]
+        for number, answer in zip(numbers, answers, strict=True):
+            assert not answer.error_message
+            self._check(answer.infer_response, number, rows[number], model)
+        return len(answers)
+
     def checked(self, reply, number, rows=1, model="digits") -> Reply:
         """The reply with its version, once its answer was held against that of the number's rows."""
         if not reply.answered:
             return reply
         response = pb.ModelInferResponse.FromString(reply.answer)
+        self._check(response, number, rows, model)
+        return replace(reply, version=response.model_version, answer=b"")
+
+    def _check(self, response, number, rows, model):
         assert (response.id, response.model_name) == (str(number), model)
         outputs = decode(response.outputs, response.raw_output_contents)
         expected = self._classifiers[response.model_version].expected(self.images(number, rows))
         assert outputs.keys() == expected.keys()
         for name, array in expected.items():
             np.testing.assert_allclose(outputs[name], array, atol=1e-4, err_msg=f"{name} of {number}")
-        return replace(reply, version=response.model_version, answer=b"")
 
     async def arrived(self):
         """Return once the server has taken in what was sent before on any of the connections.
