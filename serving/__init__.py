@@ -1,1 +1,1 @@
-"""The Open Inference Protocol over gRPC: from a model repository to batched answers."""
+"""The Open Inference Protocol over gRPC and REST: from a model repository to batched answers."""

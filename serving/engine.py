@@ -17,6 +17,14 @@ log = logging.getLogger(__name__)
 class Control(Protocol):
     """What only the supervisor can do."""
 
+    def require(self) -> None:
+        """Let a client steer.
+
+        Raises:
+            Forbidden: clients may not.
+        """
+        ...
+
     async def load(self, model: str) -> None:
         """Look at a model anew; returns once every worker serves what came of it."""
         ...

@@ -1,14 +1,14 @@
 """An inference on its way through the server, whichever protocol brought it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from export.runner import Answer, Feed
 from serving.statistics import BatchRun
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inference:
+class Inference(msgspec.Struct, frozen=True, kw_only=True):
     """What a client asks for, read from its message but not yet checked against the model.
 
     Attributes:
@@ -28,15 +28,14 @@ class Inference:
     version: str = ""
     id: str = ""
     feed: Feed
-    outputs: Mapping[str, int] = field(default_factory=dict)
+    outputs: Mapping[str, int] = {}
     timeout_s: float | None = None
     remaining_s: float | None = None
     priority: int = 0
     wire_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to an inference.
 
     Attributes:

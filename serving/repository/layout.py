@@ -54,8 +54,9 @@ def read_model_folder(path: Path) -> ModelFolder:
     try:
         found = [int(each.name) for each in path.iterdir() if VERSION.fullmatch(each.name) and each.is_dir()]
     except OSError as error:
-        return ModelFolder(path=path, versions=(), complaint=f"{path} cannot be read: {error.strerror}")
-    complaint = "" if found else f"{path} holds no version of a model"
+        return ModelFolder(path=path, versions=(), complaint=f"{path.name} cannot be read: {error.strerror}")
+    # Clients read it in the repository's index: they need not know where on the disk that lies.
+    complaint = "" if found else f"{path.name} holds no version of a model"
     return ModelFolder(path=path, versions=tuple(sorted(found, reverse=True)), complaint=complaint)
 
 

@@ -148,6 +148,33 @@ class Rollout:
                     await self._refresh_model(name)
             await self._publish()
 
+    async def bring_up(self, prepare: Prepare) -> None:
+        """Have one more worker serve what the others do; it is one of those that are prepared and swapped.
+
+        A version that it cannot load, or whose files have changed, is served no longer by anyone, so that all
+        answer alike; what else the model has takes its place.
+
+        Args:
+            prepare: loads a version in that worker alone; raises ModelRefused if it cannot.
+        """
+        async with self.lock:
+            changed = set()
+            for loading in self.live:
+                key = (loading.model, loading.version)
+                now = await asyncio.to_thread(stamp, self._repository / loading.model / str(loading.version))
+                try:
+                    if now == loading.stamp:
+                        await prepare(loading)
+                        continue
+                except ModelRefused as error:
+                    self._refuse(key, loading.settings, now, str(error))
+                del self._live[loading.model][loading.version]
+                changed.add(loading.model)
+            for name in sorted(changed):
+                log.warning("%s is looked at anew: a new worker cannot load what the others serve", name)
+                await self._refresh_model(name)
+            await self._publish()
+
     async def load(self, model: str) -> None:
         """Look at one model anew, at what was refused or unloaded too.
 

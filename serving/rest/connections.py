@@ -22,6 +22,7 @@ class Patience:
     Attributes:
         max_connections: of one process; beyond, the one that was idle longest is closed.
         head_s: for the whole head of a request, from the connection's or its own first byte.
+        rest_s: for what still comes of a refused body; cut off at once, the client would not see why.
         idle_s: between requests; longer than the minute that load balancers keep theirs.
         stall_s: for a client to take some more of its answer.
         stall_bytes: how much that is.
@@ -29,6 +30,7 @@ class Patience:
 
     max_connections: int = 4096
     head_s: float = 10.0
+    rest_s: float = 2.0
     idle_s: int = 75
     stall_s: float = 20.0
     stall_bytes: int = 64 * 1024
@@ -86,7 +88,8 @@ class Connection(H11Protocol):
         """Take a part of a request; what leads to none, such as a refused body's rest, must end soon."""
         super().data_received(data)
         if self.idle:
-            self._await_head()
+            refused = self.conn.their_state is h11.SEND_BODY
+            self._await_head(self._patience.rest_s if refused else None)
         elif self._head is not None:
             self._head.cancel()
             self._head = None
@@ -126,9 +129,9 @@ class Connection(H11Protocol):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
 
-    def _await_head(self) -> None:
+    def _await_head(self, seconds: float | None = None) -> None:
         if self._head is None:
-            self._head = self.loop.call_later(self._patience.head_s, self.transport.abort)
+            self._head = self.loop.call_later(seconds or self._patience.head_s, self.transport.abort)
 
     def _make_room(self) -> None:
         idlers = [

@@ -96,7 +96,8 @@ def _inside(operation: _Json) -> Iterator[str]:
 
 def _contents(content: _Json) -> Iterator[tuple[str, str]]:
     for media_type, each in content.items():
-        yield media_type, _type(each.get("schema", {}))
+        schema = each.get("schema", {})
+        yield media_type, _prose(schema["description"]) if schema.get("format") else _type(schema)
 
 
 def _schema(name: str, schema: _Json) -> str:
@@ -105,8 +106,9 @@ def _schema(name: str, schema: _Json) -> str:
         for each, of in schema.get("properties", {}).items()
     )
     return (
-        f'<details id="{escape(name)}"><summary><code>{escape(name)}</code>'
-        f"<span>{_prose(schema.get('description', ''))}</span></summary><div>{_table(rows)}</div></details>"
+        # The anchor is within, for a browser opens what it leads into.
+        f"<details><summary><code>{escape(name)}</code><span>{_prose(schema.get('description', ''))}</span>"
+        f'</summary><div id="{escape(name)}">{_table(rows)}</div></details>'
     )
 
 
@@ -116,7 +118,7 @@ def _type(schema: _Json) -> str:
         name = escape(schema["$ref"].rsplit("/", 1)[-1])
         return f'<a href="#{name}">{name}</a>'
     if "anyOf" in schema:
-        return " or ".join(_type(each) for each in schema["anyOf"])
+        return " or ".join(dict.fromkeys(_type(each) for each in schema["anyOf"]))
     if schema.get("type") == "array":
         return f"list of {_type(schema.get('items', {}))}"
     if isinstance(schema.get("additionalProperties"), dict):

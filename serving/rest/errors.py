@@ -55,11 +55,12 @@ STATUS: Mapping[type[RequestError], int] = {
     Expired: 504,
 }
 
-# Seconds after which it is worth to ask again, and how to prove who one is.
+# How to prove who one is, the seconds after which it is worth to ask again, and that it should be on another
+# connection: else the server, when it ends, would meet a client's next request on this one.
 HEADERS: Mapping[int, Mapping[str, str]] = {
     401: {"WWW-Authenticate": "Bearer"},
     429: {"Retry-After": "1"},
-    503: {"Retry-After": "1"},
+    503: {"Retry-After": "1", "Connection": "close"},
 }
 
 INTERNAL_TEXT = "internal error: the server's log has the details"

@@ -11,7 +11,7 @@ from dataclasses import replace
 import uvicorn
 from starlette.types import ASGIApp
 
-from serving.rest.connections import Config, Patience
+from serving.rest.connections import Config, Connection, Patience
 from serving.settings import Limits
 
 KIB = 1024
@@ -19,21 +19,55 @@ KIB = 1024
 # Of the files that a worker may open: gRPC has as many connections, and the rest is for models and logs.
 CONNECTIONS_SHARE = 0.4
 
+# Between the last connection and the end of idle ones: what clients have just sent on them is still answered.
+SETTLE_SECONDS = 0.05
+
 
 class _Server(uvicorn.Server):
     """uvicorn's, which leaves signals to whoever runs it and says when it has begun."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, ssl_context: ssl.SSLContext | None) -> None:
         super().__init__(config)
+        self._settings = config
+        self._ssl_context = ssl_context
         self.listening = asyncio.Event()
+        self.enough = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        # As uvicorn does it, but that a TLS handshake is not waited for as long as asyncio would.
+        handshake_s = None if self._ssl_context is None else self._settings.patience.head_s
+        loop = asyncio.get_running_loop()
+        self.servers = [
+            await loop.create_server(
+                self._connection,
+                sock=each,
+                ssl=self._ssl_context,
+                ssl_handshake_timeout=handshake_s,
+                backlog=self._settings.backlog,
+            )
+            for each in sockets or ()
+        ]
+        self.started = True
         self.listening.set()
+
+    async def main_loop(self) -> None:
+        while not self.enough.is_set():
+            await self.on_tick(0)  # sets the date that answers carry
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.enough.wait(), 1)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for each in self.servers:
+            each.close()
+        await asyncio.sleep(SETTLE_SECONDS)
+        await super().shutdown(sockets)
+
+    def _connection(self) -> Connection:
+        return Connection(self._settings, self.server_state, {})
 
 
 @contextlib.asynccontextmanager
@@ -68,9 +102,8 @@ async def serve_http(
         proxy_headers=False,
         h11_max_incomplete_event_size=limits.max_header_kib * KIB,
         timeout_graceful_shutdown=grace_s,
-        ssl_context_factory=None if ssl_context is None else lambda *_: ssl_context,
     )
-    server = _Server(config)
+    server = _Server(config, ssl_context)
     serving = asyncio.create_task(server.serve([sock]))
     listening = asyncio.create_task(server.listening.wait())
     try:
@@ -80,7 +113,7 @@ async def serve_http(
         yield
     finally:
         listening.cancel()
-        server.should_exit = True
+        server.enough.set()
         await serving
 
 

@@ -4,9 +4,8 @@ JSON has no NaN and no infinity: in answers they are `null`, and the output's pa
 them. FP16 and BF16 have no JSON form in the protocol. BYTES are UTF-8 strings.
 """
 
-import functools
-import itertools
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.manifest import DATATYPES
-from serving.codec import MAX_ELEMENTS, MAX_RANK
+from serving.codec import MAX_ELEMENTS
 from serving.codec_bytes import MAX_STRINGS
 from serving.errors import InvalidRequest, InvalidTensor, quoted, shortened
 from serving.rest.messages import OutputTensor
@@ -33,6 +32,12 @@ _VALUES: Mapping[str, type] = {
     },
     "BYTES": str,
 }
+_DECODERS: Mapping[type, msgspec.json.Decoder[list[Any]]] = {
+    kind: msgspec.json.Decoder(list[kind])  # type: ignore[valid-type]  # each of the four
+    for kind in (bool, int, float, str)
+}
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_NO_STRUCTURE = bytes(set(range(256)) - set(b"[]{},:"))
 _NAMES: Mapping[str, str] = {dtype.name: name for name, dtype in DATATYPES.items()} | {
     "bfloat16": "BF16",
     "object": "BYTES",
@@ -69,18 +74,10 @@ def read_values(name: str, datatype: str, shape: Sequence[int], data: msgspec.Ra
         expected = "binary data" if datatype in ("FP16", "BF16") else f"one of: {', '.join(_VALUES)}"
         raise InvalidTensor(f"{quoted(name)} came as {quoted(datatype)} in JSON, expected {expected}")
     size = _size(name, shape, MAX_STRINGS if kind is str else MAX_ELEMENTS)
-    content = bytes(data)
-    depth = _depth(content)
-    if depth not in (1, len(shape) or 1):
-        raise InvalidTensor(f"{quoted(name)} came nested {depth} deep, expected flat or {len(shape)} deep")
-    # Before as many objects are made as a client likes; commas within strings are no separators.
-    if size and kind is not str and (came := content.count(b",") + 1) != size:
-        raise InvalidTensor(f"{quoted(name)} came with {came} values, expected {size}")
-    values = decode_json(content, _decoder(kind, depth), quoted(name))
-    flat = values if depth == 1 else _flattened(name, values, shape)
-    if len(flat) != size:
-        raise InvalidTensor(f"{quoted(name)} came with {len(flat)} values, expected {size}")
-    return _array(name, datatype, flat).reshape(tuple(shape))
+    values = decode_json(_flat(name, shape, size, bytes(data), kind), _DECODERS[kind], quoted(name))
+    if len(values) != size:
+        raise InvalidTensor(f"{quoted(name)} came with {len(values)} values, expected {size}")
+    return _array(name, datatype, values).reshape(tuple(shape))
 
 
 def write_values(name: str, array: NDArray[Any]) -> OutputTensor:
@@ -106,25 +103,44 @@ def write_values(name: str, array: NDArray[Any]) -> OutputTensor:
     return output
 
 
-@functools.lru_cache(maxsize=256)
-def _decoder(kind: type, depth: int) -> msgspec.json.Decoder[list[Any]]:
-    nested: Any = kind
-    for _ in range(depth):
-        nested = list[nested]
-    return msgspec.json.Decoder(nested)
+def _flat(name: str, shape: Sequence[int], size: int, content: bytes, kind: type) -> bytes:
+    """The values without the brackets within, whose places are compared as text.
+
+    As objects, a client's four million lists of a value each would take Python seconds.
+    """
+    # Fewer than they are, for an escaped backslash may stand before a quotation mark.
+    if kind is str and (came := (content.count(b'"') - content.count(b'\\"')) // 2) > MAX_STRINGS:
+        raise InvalidTensor(f"{quoted(name)} came with at least {came} values, expected {size}")
+    brackets = (_STRING.sub(b"", content) if kind is str else content).translate(None, _NO_STRUCTURE)
+    if size and (came := brackets.count(b",") + 1) != size:
+        raise InvalidTensor(f"{quoted(name)} came with {came} values, expected {size}")
+    if brackets == b"[" + b"," * (size - 1) + b"]":
+        return content
+    if len(brackets) != _length(shape) or brackets != _brackets(shape):
+        raise InvalidTensor(
+            f"{quoted(name)} came nested otherwise than its shape {shortened(str(shape))}: nest it so, or not"
+        )
+    if not size:
+        return b"[]"
+    return (
+        b"[" + (b",".join(_STRING.findall(content)) if kind is str else content.translate(None, b"[]")) + b"]"
+    )
 
 
-def _depth(content: bytes) -> int:
-    """How many brackets open before the first value."""
-    depth = 0
-    for byte in content:
-        if byte == ord("["):
-            depth += 1
-        elif byte not in b" \t\r\n":
-            break
-        if depth > MAX_RANK:
-            break
-    return depth
+def _brackets(shape: Sequence[int]) -> bytes:
+    """The brackets and commas of values that are nested as a shape says."""
+    inner = b""
+    for size in reversed(shape):
+        inner = b"[" + b",".join([inner] * size) + b"]"
+    return inner
+
+
+def _length(shape: Sequence[int]) -> int:
+    """How many there are."""
+    length = 0
+    for size in reversed(shape):
+        length = 2 + size * length + max(size - 1, 0)
+    return length
 
 
 def _size(name: str, shape: Sequence[int], most: int) -> int:
@@ -132,17 +148,6 @@ def _size(name: str, shape: Sequence[int], most: int) -> int:
         expected = f"no negatives and at most {most} elements"
         raise InvalidTensor(f"{quoted(name)} came in shape {shortened(str(shape))}, expected {expected}")
     return math.prod(shape)
-
-
-def _flattened(name: str, values: list[Any], shape: Sequence[int]) -> list[Any]:
-    level: list[Any] = [values]
-    for size in shape:
-        if any(len(part) != size for part in level):
-            raise InvalidTensor(
-                f"{quoted(name)} came nested otherwise than its shape {shortened(str(shape))}"
-            )
-        level = list(itertools.chain.from_iterable(level))
-    return level
 
 
 def _array(name: str, datatype: str, values: list[Any]) -> NDArray[Any]:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -20,6 +19,21 @@ DESCRIPTION = (
     "deflate."
 )
 BINARY_HEADER = "Inference-Header-Content-Length"
+
+MEANINGS: Mapping[int, str] = {
+    400: "not what the protocol or the model takes",
+    401: "no token, or none that is known",
+    403: "the token lacks the scope, or clients may not do this here",
+    404: "no such model or version is served",
+    408: "the body came too slowly",
+    413: "the body is over the limit",
+    415: "the body is compressed in an unknown way",
+    429: "too many requests wait already",
+    431: "the headers are over the limit",
+    500: "something unexpected; the server's log has the details",
+    503: "the server is stopping",
+    504: "the timeout passed before the request's turn",
+}
 
 _REFERENCE = "#/components/schemas/{name}"
 _Json = dict[str, Any]
@@ -82,7 +96,11 @@ def _operation(endpoint: Endpoint, schemas: _Schemas) -> _Json:
     return operation
 
 
-_BYTES = {"type": "string", "format": "binary"}
+_BYTES = {
+    "type": "string",
+    "format": "binary",
+    "description": "the same as JSON, then the bytes of those tensors that have `binary_data_size`",
+}
 
 
 def _success(endpoint: Endpoint, schemas: _Schemas) -> _Json:
@@ -101,13 +119,9 @@ def _success(endpoint: Endpoint, schemas: _Schemas) -> _Json:
 def _failures(endpoint: Endpoint, schemas: _Schemas) -> _Json:
     statuses: Iterable[int] = endpoint.statuses
     if endpoint.scope is not None:
-        statuses = sorted({*statuses, 401, 403})
+        statuses = sorted({*statuses, 401, 403, 431, 500})
     content = {"application/json": {"schema": schemas[ErrorAnswer]}}
-    return {str(status): {"description": _phrase(status), "content": content} for status in statuses}
-
-
-def _phrase(status: int) -> str:
-    return HTTPStatus(status).phrase.lower()
+    return {str(status): {"description": MEANINGS[status], "content": content} for status in statuses}
 
 
 def _message_schemas(message: Descriptor) -> _Json:

@@ -30,6 +30,7 @@ details > div { border-top: 1px solid var(--line); padding: .3rem .9rem .9rem; o
 table { border-collapse: collapse; width: 100%; font-size: .92rem; }
 td { padding: .3rem 1rem .3rem 0; vertical-align: top; border-top: 1px solid var(--line); }
 tr:first-child td { border-top: 0; }
-td:first-child { white-space: nowrap; }
+td:first-child { white-space: nowrap; width: 1%; padding-right: 1.5rem; }
+div:target { box-shadow: inset 3px 0 var(--get); }
 ul.links { padding: 0; list-style: none; } ul.links li { margin: .4rem 0; }
 """

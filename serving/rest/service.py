@@ -134,6 +134,7 @@ class RestService:
 
     async def _controlled(self, request: Request) -> str:
         """The model to load or unload."""
+        self._engine.control.require()
         body = await self._short(request)
         asked = decode_json(body, _CONTROL_DECODER, "the request") if body else ControlRequest()
         for name, value in (asked.parameters or {}).items():

@@ -53,8 +53,8 @@ def channel_options(
         ("grpc.max_receive_message_length", message),
         ("grpc.max_send_message_length", message),
         ("grpc.max_concurrent_streams", limits.max_streams),
-        # Requests that Python has not picked up yet; unless told otherwise gRPC cancels some from 1,000 on. To
-        # refuse is for the model's own queue, which says why.
+        # Requests that Python has not picked up yet; unless told otherwise gRPC cancels some from 1,000 on.
+        # To refuse is for the model's own queue, which says why.
         ("grpc.server.max_pending_requests", MAX_PENDING),
         ("grpc.server.max_pending_requests_hard_limit", MAX_PENDING),
         ("grpc.max_allowed_incoming_connections", max_connections),

@@ -9,6 +9,7 @@ from grpc_health.v1 import health, health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from serving.proto.methods import SERVICE, methods_of
+from serving.rpc.readable import of_many, of_one, reading
 from serving.rpc.service import InferenceService
 
 HANDLER_KINDS = {
@@ -33,19 +34,23 @@ def generic_handlers(
     reflector = reflection.aio.ReflectionServicer(names)
     return (
         _generic_handler(SERVICE, service.methods, raw=True),
-        _generic_handler(health_descriptor, {"Check": health_service.Check, "Watch": health_service.Watch}),
-        _generic_handler(reflection_descriptor, {"ServerReflectionInfo": reflector.ServerReflectionInfo}),
+        _generic_handler(
+            health_descriptor, {"Check": of_one(health_service.Check), "Watch": of_one(health_service.Watch)}
+        ),
+        _generic_handler(
+            reflection_descriptor, {"ServerReflectionInfo": of_many(reflector.ServerReflectionInfo)}
+        ),
     )
 
 
 def _generic_handler(
     service: ServiceDescriptor, answering: Mapping[str, Callable[..., Any]], *, raw: bool = False
 ) -> grpc.GenericRpcHandler:
-    """Handlers of a service's methods; raw ones take and give bytes: gRPC has no word for bad requests."""
+    """Handlers of a service's methods; raw ones take and give bytes."""
     handlers = {
         name: HANDLER_KINDS[method.streams_request, method.streams_response](
             answering[name],
-            request_deserializer=None if raw else method.request.FromString,
+            request_deserializer=None if raw else reading(method.request),
             response_serializer=None if raw else method.response.SerializeToString,
         )
         for name, method in methods_of(service).items()

@@ -11,8 +11,9 @@ from serving.errors import InvalidRequest
 from serving.operations.watching import Watch
 from serving.proto import inference_pb2 as pb
 from serving.rpc.answers import infer_message
+from serving.rpc.reader import RequestReader
 from serving.rpc.reception import Method, Reception
-from serving.rpc.requests import read, read_inference
+from serving.rpc.requests import read
 from serving.rpc.status import Context
 from serving.rpc.streaming import stream_answers
 
@@ -29,6 +30,7 @@ class InferenceService:
         self._engine = engine
         self._descriptions = Descriptions(engine)
         self._reception = reception
+        self._reader = RequestReader()
 
     @property
     def methods(self) -> Mapping[str, Callable[..., Any]]:
@@ -100,6 +102,7 @@ class InferenceService:
     async def repository_model_load(self, content: bytes, _: Context, __: Watch) -> bytes:
         """Look at a model anew; answered once every worker serves what came of it."""
         request = read(pb.RepositoryModelLoadRequest, content)
+        self._engine.control.require()
         if request.parameters:
             raise InvalidRequest("load takes no parameters here: publish the model, then load it")
         await self._engine.control.load(request.model_name)
@@ -113,7 +116,7 @@ class InferenceService:
 
     async def model_infer(self, content: bytes, context: Context, watch: Watch) -> bytes:
         """Run a model."""
-        inference = read_inference(content, context.time_remaining())
+        inference = self._reader.read(content, context.time_remaining())
         watch.asked(inference)
         outcome = await self._engine.infer(inference)
         watch.answered(outcome)
@@ -123,7 +126,7 @@ class InferenceService:
         self, contents: AsyncIterator[bytes], context: Context
     ) -> AsyncGenerator[bytes]:
         """Run a model for each request of a stream; the answers come in the requests' order."""
-        stream = stream_answers(self._engine, self._reception, contents, context)
+        stream = stream_answers(self._engine, self._reception, self._reader, contents, context)
         async with contextlib.aclosing(stream) as answers:
             async for answer in answers:
                 yield answer

@@ -1,4 +1,4 @@
-"""The one table that turns errors into status codes."""
+"""The one table that turns errors into gRPC's status codes."""
 
 import logging
 from collections.abc import Mapping

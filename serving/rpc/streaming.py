@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from serving.engine import Engine
 from serving.proto import inference_pb2 as pb
 from serving.rpc.answers import infer_message
+from serving.rpc.reader import RequestReader
 from serving.rpc.reception import Reception
-from serving.rpc.requests import read_inference
 from serving.rpc.status import Context, status_of
 
 # Requests of one stream that are under way at the same time; it is not read further meanwhile.
@@ -15,7 +15,11 @@ MAX_UNDER_WAY = 64
 
 
 async def stream_answers(
-    engine: Engine, reception: Reception, contents: AsyncIterator[bytes], context: Context
+    engine: Engine,
+    reception: Reception,
+    reader: RequestReader,
+    contents: AsyncIterator[bytes],
+    context: Context,
 ) -> AsyncGenerator[bytes]:
     """Answer the requests of a stream, in their order; one that fails is answered by its error's text.
 
@@ -28,7 +32,9 @@ async def stream_answers(
         try:
             async for content in contents:
                 await places.acquire()
-                under_way.put_nowait(asyncio.create_task(_answer(engine, reception, content, context)))
+                under_way.put_nowait(
+                    asyncio.create_task(_answer(engine, reception, reader, content, context))
+                )
         finally:
             under_way.put_nowait(None)
 
@@ -49,11 +55,13 @@ async def stream_answers(
                 left.cancel()
 
 
-async def _answer(engine: Engine, reception: Reception, content: bytes, context: Context) -> bytes:
+async def _answer(
+    engine: Engine, reception: Reception, reader: RequestReader, content: bytes, context: Context
+) -> bytes:
     request_id = ""
     try:
         with reception.watch("ModelStreamInfer", context) as watch:
-            inference = read_inference(content, context.time_remaining())
+            inference = reader.read(content, context.time_remaining())
             request_id = inference.id
             watch.asked(inference)
             outcome = await engine.infer(inference)

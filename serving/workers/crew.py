@@ -27,6 +27,10 @@ LONGEST_PAUSE_SECONDS = 10.0
 COLLECT_SECONDS = 1.0
 ANSWER_SECONDS = 2.0
 
+# A worker that says nothing for so long hangs: it is killed, and replaced. What loads or runs a model for
+# long does so beside the loop that answers.
+MUTE_SECONDS = 15.0
+
 Answer = Callable[[AnyMessage], Awaitable[AnyMessage]]
 
 
@@ -36,6 +40,7 @@ class _Member:
     channel: Channel
     hearing: asyncio.Task[None]
     began: float = field(default_factory=time.monotonic)
+    heard: float = field(default_factory=time.monotonic)
     ready: bool = False
     counts: tuple[ModelCounts, ...] = ()
 
@@ -67,7 +72,7 @@ class Crew:
         self._past: tuple[ModelCounts, ...] = ()
         self._watching: set[asyncio.Task[None]] = set()
         self._short_lives = 0
-        self._opened = False
+        self._opened = asyncio.Event()
         self._stopping = False
         self.restarts = 0
 
@@ -106,7 +111,7 @@ class Crew:
 
     def opened(self) -> None:
         """Say that the workers take requests; from now on they are replaced when they are gone."""
-        self._opened = True
+        self._opened.set()
         for member in self._members:
             member.ready = True
 
@@ -115,11 +120,16 @@ class Crew:
         await asyncio.gather(*(self._collect(member) for member in self._members))
         return total([self._past, *(member.counts for member in self._members)])
 
-    async def keep_counts(self) -> None:
-        """Ask for counts from time to time, so that little of them is lost with a worker."""
+    async def look_after(self) -> None:
+        """Ask for counts often, so that little of them is lost with a worker; end a worker that is mute."""
         while True:
             await asyncio.sleep(COLLECT_SECONDS)
-            await asyncio.gather(*(self._collect(member) for member in self._members))
+            members = [*self._members]
+            await asyncio.gather(*(self._collect(member) for member in members))
+            for member in members:
+                if time.monotonic() - member.heard > MUTE_SECONDS:
+                    log.warning("worker %d has not answered for %g s", member.process.pid, MUTE_SECONDS)
+                    _kill(member)
 
     async def stop(self, message: AnyMessage, within_s: float) -> None:
         """Send a last message, and wait until all have ended; those that do not are killed."""
@@ -142,8 +152,7 @@ class Crew:
         if waiting:
             await asyncio.wait(waiting, timeout=within_s)
         for member in self._members:
-            with contextlib.suppress(ProcessLookupError):
-                member.process.kill()
+            _kill(member)
         await asyncio.gather(*waiting)
 
     async def _spawn(self) -> _Member:
@@ -170,39 +179,44 @@ class Crew:
         task.add_done_callback(self._watching.discard)
 
     async def _watch(self, member: _Member) -> None:
-        """Replace a worker once it is gone."""
+        """Replace a worker once it is gone; before all are open, one that fails is made up for afterwards."""
         code = await member.process.wait()
         if self._stopping:
             return
         self._members.remove(member)
-        if not self._opened:
-            log.warning("worker %d ended (%s) before it was ready", member.process.pid, _cause(code))
-            return
         self._past = total([self._past, settled(member.counts)])
         short = time.monotonic() - member.began < SHORT_LIFE_SECONDS
         self._short_lives = self._short_lives + 1 if short else 0
         log.warning("worker %d ended (%s): it is replaced", member.process.pid, _cause(code))
         self.restarts += 1
+        await self._opened.wait()
         await asyncio.sleep(_pause(self._short_lives))
+        await self._replace()
+
+    async def _replace(self) -> None:
         replacement = await self._spawn()
-        # From now on it is watched, too: it may be gone before it is brought up.
+        # Watched from now on, for it may be gone before it is brought up.
+        self._admit(replacement)
         try:
             await self._bring_up(replacement.channel.ask)
         except (ChannelClosed, ServingError) as error:
-            log.warning(
-                "worker %d did not start%s", replacement.process.pid, f": {error}" if str(error) else ""
-            )
-            with contextlib.suppress(ProcessLookupError):
-                replacement.process.kill()
+            reason = f": {error}" if str(error) else ""
+            log.warning("worker %d did not start%s", replacement.process.pid, reason)
+            _kill(replacement)
         else:
             replacement.ready = True
-        self._admit(replacement)
 
     async def _collect(self, member: _Member) -> None:
         with contextlib.suppress(ChannelClosed, TimeoutError):
             answer = await asyncio.wait_for(member.channel.ask(Collect()), ANSWER_SECONDS)
             if isinstance(answer, Counted):
                 member.counts = answer.counts
+                member.heard = time.monotonic()
+
+
+def _kill(member: _Member) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        member.process.kill()
 
 
 def _pause(short_lives: int) -> float:

@@ -1,4 +1,4 @@
-"""What the supervisor and its workers say to each other; all but the last three ask for an answer."""
+"""What the supervisor and its workers say to each other; not all ask for an answer."""
 
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,7 @@ class Swap(Message):
 
 
 class Start(Message):
-    """The first message: what the worker needs to know; answered by `Done`.
+    """The first message: what the worker needs to know.
 
     Attributes:
         settings: the server's.

@@ -152,7 +152,7 @@ class Supervisor:
 
     async def work(self, stop: asyncio.Event) -> None:
         """Look after the workers until it is time to stop, then have them drain."""
-        tasks = [asyncio.create_task(self._crew.keep_counts())]
+        tasks = [asyncio.create_task(self._crew.look_after())]
         if self._settings.poll_s:
             tasks.append(asyncio.create_task(self._poll(self._settings.poll_s)))
         await stop.wait()
@@ -181,8 +181,11 @@ class Supervisor:
                     return Counted(counts=await self._crew.counts())
                 case _:
                     raise ValueError(f"the supervisor does not answer {type(message).__name__}")
-        except (RequestError, RepositoryError, WorkerLost) as error:
+        except RequestError as error:
             return Done(refused=str(error), unknown=isinstance(error, ModelNotFound))
+        except (RepositoryError, WorkerLost) as error:
+            log.warning("%s was not done: %s", type(message).__name__, error)
+            return Done(refused="the server cannot do it now, its log says why")
         return Done()
 
     async def _prepare(self, loading: Loading) -> None:
@@ -195,11 +198,12 @@ class Supervisor:
 
     async def _bring_up(self, ask: Ask) -> None:
         """Make a new worker serve what the others do."""
-        async with self._rollout.lock:
-            for loading in self._rollout.live:
-                _require_done(await ask(_order(loading)), ModelRefused)
-            _require_done(await ask(_swap_order(self._rollout.live, self._rollout.index)), RepositoryError)
-            _require_done(await ask(Open()), StartError)
+
+        async def prepare(loading: Loading) -> None:
+            _require_done(await ask(_order(loading)), ModelRefused)
+
+        await self._rollout.bring_up(prepare)
+        _require_done(await ask(Open()), StartError)
 
 
 def _check_security(settings: ServerSettings) -> None:

@@ -1,4 +1,4 @@
-"""One process that answers, started by the supervisor alone: `python -m serving.workers.worker FD`."""
+"""One process that answers, started by the supervisor alone."""
 
 import asyncio
 import logging
@@ -55,14 +55,19 @@ class Worker:
         await self._engine.close()
         hearing.cancel()
 
+    def require(self) -> None:
+        """Let a client steer, if this server lets any."""
+        if not self._settings.repository_control:
+            raise Forbidden("clients load and unload no models here: serve with --repository-control")
+
     async def load(self, model: str) -> None:
         """Have the supervisor look at a model anew."""
-        self._require_control()
+        self.require()
         self._raise_refusal(await self._ask(Load(model=model)))
 
     async def unload(self, model: str) -> None:
         """Have the supervisor end a model everywhere."""
-        self._require_control()
+        self.require()
         self._raise_refusal(await self._ask(Unload(model=model)))
 
     async def statistics(self) -> tuple[ModelCounts, ...]:
@@ -100,10 +105,6 @@ class Worker:
             return
         await self._endpoints.drain(self._settings.grace_s)
         self._drained.set()
-
-    def _require_control(self) -> None:
-        if not self._settings.repository_control:
-            raise Forbidden("clients load and unload no models here: serve with --repository-control")
 
     async def _ask(self, message: AnyMessage) -> AnyMessage:
         try:

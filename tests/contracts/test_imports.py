@@ -49,7 +49,7 @@ def test_the_batcher_knows_neither_grpc_nor_onnxruntime():
 
 
 def test_what_a_supervisor_needs_is_light():
-    modules = ("cli", "settings", "repository.config_file", "repository.checked_settings", "workers.cores")
+    modules = ("cli", "repository.checked_settings", "workers.supervisor")
     loaded = loaded_by(f"import {', '.join(f'serving.{name}' for name in modules)}")
     assert "serving" in loaded
     assert not loaded & {"numpy", "grpc", "google", "onnxruntime", "onnx"}

@@ -170,3 +170,18 @@ async def test_a_listed_version_that_is_not_published_is_told(tmp_path, publish_
     stage = rollout_of(tmp_path, versions=VersionPolicy(kind=Policy.LISTED, versions=(1, 7)))
     assert await stage.begun() == {"digits": [1]}
     assert stage.index[1] == ("digits", "7", "UNAVAILABLE", "it is to be served, but is not published")
+
+
+async def test_a_model_whose_versions_are_gone_ends_and_clients_are_not_told_where_it_lay(
+    tmp_path, publish_classifier, rollout_of
+):
+    publish_classifier(tmp_path, "digits", 1)
+    publish_classifier(tmp_path, "letters", 1)
+    stage = rollout_of(tmp_path)
+    await stage.begun()
+    shutil.rmtree(tmp_path / "digits" / "1")
+    assert await stage.refreshed() == {"letters": [1]}
+    assert stage.index[0] == ("digits", "", "UNAVAILABLE", "digits holds no version of a model")
+    shutil.rmtree(tmp_path / "digits")
+    await stage.refreshed()
+    assert [entry[0] for entry in stage.index] == ["letters"]

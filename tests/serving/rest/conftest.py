@@ -84,6 +84,9 @@ class Bench:
         broken = IndexEntry(name="broken", version="1", state=State.UNAVAILABLE, reason="damaged")
         self.engine.swap(live, [*index, broken])
 
+    def require(self):
+        pass
+
     async def load(self, model):
         if model == "broken":
             raise LoadRefused("version 1 of broken is damaged: publish it again")
@@ -170,7 +173,7 @@ def rest_sessions(tmp_path_factory, publish_classifier, publish_onnx):
 
 
 @contextlib.contextmanager
-def served(sessions, *, models=None, tokens=None, patience=None, grace_s=10.0, **settings):
+def served(sessions, *, models=None, tokens=None, patience=None, tls=None, grace_s=10.0, **settings):
     """Serve in a thread of its own; keywords as of the server's settings."""
     settings = ServerSettings(repository=".", **settings)
     started = threading.Event()
@@ -184,7 +187,10 @@ def served(sessions, *, models=None, tokens=None, patience=None, grace_s=10.0, *
         found["rest"] = Rest(port=port, bench=bench, loop=asyncio.get_running_loop(), stop=stop)
         app = rest_app(bench.engine, Watcher(code_name, None, None), settings, tokens)
         limits = settings.limits
-        async with serve_http(app, listener, limits=limits, patience=patience, grace_s=grace_s):
+        serving = serve_http(
+            app, listener, limits=limits, ssl_context=tls, patience=patience, grace_s=grace_s
+        )
+        async with serving:
             started.set()
             await stop.wait()
         await bench.engine.close()

@@ -4,10 +4,12 @@ import contextlib
 import http.client
 import json
 import socket
+import ssl
 import threading
 import time
 
 import pytest
+import trustme
 
 from serving.rest import body as body_module
 from serving.rest.connections import Patience
@@ -25,6 +27,11 @@ def everything(connection):
         return b""
 
 
+def send_forever(connection):
+    while True:
+        connection.sendall(bytes(2**16))
+
+
 @pytest.mark.parametrize("sent", [b"", GET[:-2], GET + GET[:-2]])
 def test_a_head_that_does_not_end_is_given_up(rest_of, sent):
     with rest_of(patience=Patience(head_s=0.2)) as rest, rest.socket() as connection:
@@ -34,13 +41,13 @@ def test_a_head_that_does_not_end_is_given_up(rest_of, sent):
 
 
 def test_an_answered_connection_may_wait_longer_than_a_head(rest_of):
-    with rest_of(patience=Patience(head_s=0.2)) as rest:
+    with rest_of(patience=Patience(head_s=0.5)) as rest:
         connection = http.client.HTTPConnection("127.0.0.1", rest.port, timeout=30)
         with contextlib.closing(connection):
-            for _ in range(2):
+            for pause_s in (0.7, 0):
                 connection.request("GET", "/v2/health/live")
                 assert connection.getresponse().read() == b'{"live":true}'
-                time.sleep(0.5)
+                time.sleep(pause_s)
 
 
 def test_the_longest_idle_connection_makes_room(rest_of):
@@ -55,10 +62,19 @@ def test_the_longest_idle_connection_makes_room(rest_of):
 
 
 def test_a_body_that_dribbles_is_given_up(rest_of, monkeypatch):
-    monkeypatch.setattr(body_module, "BODY_SECONDS", 0.2)
+    monkeypatch.setattr(body_module, "BODY_SECONDS", 0.5)
     with rest_of() as rest, rest.socket() as connection:
         connection.sendall(f"POST {INFER} HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nx".encode())
         assert connection.recv(1000).startswith(b"HTTP/1.1 408")
+        assert rest.post(INFER, REQUEST)[0] == 200
+
+
+def test_the_rest_of_a_refused_body_is_not_read_for_long(rest_of):
+    with rest_of(patience=Patience(rest_s=0.2)) as rest, rest.socket() as connection:
+        connection.sendall(f"POST {INFER} HTTP/1.1\r\nHost: a\r\nContent-Length: {2**40}\r\n\r\n".encode())
+        assert connection.recv(1000).startswith(b"HTTP/1.1 413")
+        with pytest.raises(ConnectionError):
+            send_forever(connection)
         assert rest.post(INFER, REQUEST)[0] == 200
 
 
@@ -91,7 +107,7 @@ def test_who_does_not_read_is_given_up(rest_of):
         with contextlib.suppress(ConnectionError):
             for _ in range(times):
                 connection.sendall(request.encode() + content)
-        time.sleep(1)
+        time.sleep(0.7)
         assert len(everything(connection)) < width * 8 * times
         assert rest.post(INFER, REQUEST)[0] == 200
 
@@ -123,3 +139,21 @@ def test_the_end_waits_no_longer_than_its_grace(rest_of):
         rest.until(lambda: rest.bench.running == 1)
     with connection:
         assert everything(connection).startswith(b"HTTP/1.1 503")
+
+
+def test_tls(rest_of):
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    served, trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    certificate.configure_cert(served)
+    authority.configure_trust(trusting)
+    with rest_of(tls=served, patience=Patience(head_s=1.0)) as rest:
+        secure = http.client.HTTPSConnection("127.0.0.1", rest.port, timeout=30, context=trusting)
+        with contextlib.closing(secure), rest.socket() as silent, rest.socket() as plain:
+            secure.request("POST", INFER, json.dumps(REQUEST))
+            response = secure.getresponse()
+            assert response.status == 200
+            assert json.loads(response.read())["outputs"][0]["data"] == [1.0, 2.0]
+            plain.sendall(GET)
+            assert b"200 OK" not in everything(plain)
+            assert everything(silent) == b""  # no handshake in time

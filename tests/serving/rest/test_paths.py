@@ -175,5 +175,5 @@ def test_draining(rest_of):
         assert rest.get("/v2/health/ready")[0] == 503
         assert rest.get("/v2/models/digits/ready")[0] == 503
         status, headers, body = rest.ask("POST", "/v2/models/digits/infer", b"{}")
-        assert (status, headers["Retry-After"]) == (503, "1")
+        assert (status, headers["Retry-After"], headers["Connection"]) == (503, "1", "close")
         assert "stopping" in json.loads(body)["error"]
