@@ -133,6 +133,7 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServ
         *arguments: object,
         wait_s: float = 60,
         began: Callable[[subprocess.Popen[bytes]], object] = lambda process: None,  # noqa: ARG005
+        python_path: tuple[Path, ...] = (),
     ) -> RunningServer:
         log = tmp_path_factory.mktemp("server") / "stderr"
         with log.open("wb") as stderr:
@@ -140,7 +141,7 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServ
             ports = ["--port=0", "--http-port=0", "--metrics-port=0"]
             process = subprocess.Popen(
                 [*command, *ports, "--workers=1", *map(str, arguments)],
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (*python_path, ROOT)))},
                 stderr=stderr,
             )
         processes.append(process)
@@ -170,8 +171,8 @@ class Classifier:
     A run with an image whose first pixel is 255 fails, whatever else is in the batch.
     """
 
-    def __init__(self) -> None:
-        self._weights = np.random.default_rng(5).normal(0, 0.001, (784, 10)).astype(np.float32)
+    def __init__(self, seed: int = 5) -> None:
+        self._weights = np.random.default_rng(seed).normal(0, 0.001, (784, 10)).astype(np.float32)
 
     def expected(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """What the model answers, computed by numpy."""
@@ -283,17 +284,23 @@ def publish_onnx() -> Publish:
 
 @pytest.fixture(scope="session")
 def publish_classifier(classifier: Classifier, publish_onnx: Publish) -> Publish:
-    """Publish a version of the classifier; keywords as those of `publish_onnx`."""
+    """Publish a version of the classifier or a like one; keywords as those of `publish_onnx`."""
 
     def publish(
-        repository: Path, model: str = "digits", version: int = 1, *, idle_turns: int = 0, **changes: object
+        repository: Path,
+        model: str = "digits",
+        version: int = 1,
+        *,
+        idle_turns: int = 0,
+        like: Classifier = classifier,
+        **changes: object,
     ) -> Path:
         image = TensorInfo(name="image", datatype="UINT8", shape=(-1, 28, 28, 1), meaning="pixels")
         scores = tuple(
             TensorInfo(name=name, datatype="FP32", shape=(-1, 10), meaning=name)
             for name in ("logits", "probabilities")
         )
-        content, folder = classifier.onnx(idle_turns=idle_turns), repository / model / str(version)
+        content, folder = like.onnx(idle_turns=idle_turns), repository / model / str(version)
         return publish_onnx(folder, content, (image,), scores, labels="abcdefghij", **changes)
 
     return publish

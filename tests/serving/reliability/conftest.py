@@ -5,12 +5,13 @@ import contextlib
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import grpc.aio
 import numpy as np
 import pytest
+from grpc import StatusCode
 
 from serving.codec import decode, encode
 from serving.proto import inference_pb2 as pb
@@ -28,18 +29,19 @@ PATIENCE_S = 120.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What became of one request; an answer has been held against numpy by then."""
+    """What became of one request."""
 
     number: int
-    code: grpc.StatusCode
-    text: str = ""
+    code: StatusCode
+    text: str
+    answer: bytes
     version: str = ""
     started: float
     ended: float
 
     @property
     def answered(self) -> bool:
-        return self.code is grpc.StatusCode.OK
+        return self.code is StatusCode.OK
 
     @property
     def seconds(self) -> float:
@@ -53,6 +55,7 @@ class Crowd:
         self._classifiers = classifiers
         self._channels = [grpc.aio.insecure_channel(url, options=CHANNEL_OPTIONS) for _ in range(connections)]
         self._infer = [channel.unary_unary(METHODS["ModelInfer"].path) for channel in self._channels]
+        self._stream = [channel.stream_stream(METHODS["ModelStreamInfer"].path) for channel in self._channels]
         self._live = [channel.unary_unary(METHODS["ServerLive"].path) for channel in self._channels]
 
     async def __aenter__(self):
@@ -73,25 +76,45 @@ class Crowd:
 
     async def ask(self, number, rows=1, *, model="digits", patience_s=PATIENCE_S) -> Reply:
         """Send one request; a wrong answer is an assertion's failure, a refusal is a reply."""
+        reply = await self.send(number, self.message(number, rows, model), patience_s=patience_s)
+        return self.checked(reply, number, rows, model)
+
+    async def send(self, number, content, *, patience_s=PATIENCE_S) -> Reply:
+        """The same with a message made before and an answer yet to be checked, to be quick."""
         infer = self._infer[number % len(self._infer)]
-        content = self.message(number, rows, model)
         started = time.monotonic()
         try:
-            answer = await infer(content, timeout=patience_s)
+            code, text, answer = StatusCode.OK, "", await infer(content, timeout=patience_s)
         except grpc.aio.AioRpcError as error:
-            ended = time.monotonic()
-            text = error.details() or ""
-            return Reply(number=number, code=error.code(), text=text, started=started, ended=ended)
+            code, text, answer = error.code(), error.details() or "", b""
         ended = time.monotonic()
-        response = pb.ModelInferResponse.FromString(answer)
+        return Reply(number=number, code=code, text=text, answer=answer, started=started, ended=ended)
+
+    async def stream(self, numbers, rows, *, model="digits") -> int:
+        """Send requests on one stream, check its answers and their order; how many there were."""
+        sent = (self.message(number, rows[number], model) for number in numbers)
+        call = self._stream[numbers[0] % len(self._stream)](sent, timeout=PATIENCE_S)
+        answers = [pb.ModelStreamInferResponse.FromString(answer) async for answer in call]
+        for number, answer in zip(numbers, answers, strict=True):
+            assert not answer.error_message
+            self._check(answer.infer_response, number, rows[number], model)
+        return len(answers)
+
+    def checked(self, reply, number, rows=1, model="digits") -> Reply:
+        """The reply with its version, once its answer was held against that of the number's rows."""
+        if not reply.answered:
+            return reply
+        response = pb.ModelInferResponse.FromString(reply.answer)
         self._check(response, number, rows, model)
-        return Reply(
-            number=number,
-            code=grpc.StatusCode.OK,
-            version=response.model_version,
-            started=started,
-            ended=ended,
-        )
+        return replace(reply, version=response.model_version, answer=b"")
+
+    def _check(self, response, number, rows, model):
+        assert (response.id, response.model_name) == (str(number), model)
+        outputs = decode(response.outputs, response.raw_output_contents)
+        expected = self._classifiers[response.model_version].expected(self.images(number, rows))
+        assert outputs.keys() == expected.keys()
+        for name, array in expected.items():
+            np.testing.assert_allclose(outputs[name], array, atol=1e-4, err_msg=f"{name} of {number}")
 
     async def arrived(self):
         """Return once the server has taken in what was sent before on any of the connections.
@@ -102,21 +125,13 @@ class Crowd:
         for _ in range(2):
             await asyncio.gather(*(live(b"") for live in self._live))
 
-    def _check(self, response, number, rows, model):
-        assert (response.id, response.model_name) == (str(number), model)
-        outputs = decode(response.outputs, response.raw_output_contents)
-        expected = self._classifiers[response.model_version].expected(self.images(number, rows))
-        assert outputs.keys() == expected.keys()
-        for name, array in expected.items():
-            np.testing.assert_allclose(outputs[name], array, atol=1e-4, err_msg=f"{name} of {number}")
-
 
 @pytest.fixture
 def crowd_of(classifier):
-    """Make a crowd for a server; versions beyond 1 are named with their classifiers."""
+    """Make a crowd for a server; where there are versions beyond 1, with the classifier of each."""
 
     def make(server, *, connections=4, classifiers=None):
-        return Crowd(server.url, {"1": classifier} | (classifiers or {}), connections)
+        return Crowd(server.url, {"1": classifier} if classifiers is None else classifiers, connections)
 
     return make
 

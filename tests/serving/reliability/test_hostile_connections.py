@@ -246,6 +246,7 @@ async def test_a_message_that_says_it_is_too_long(attack, declared):
     await attack.others_are_served()
 
 
+@pytest.mark.slow
 async def test_a_message_that_goes_on_for_a_gigabyte(attack):
     """A client that sends on, whatever the server says of windows and streams, is cut off."""
     start = b"\0" + GIB.to_bytes(4, "big")
@@ -257,7 +258,8 @@ async def test_a_message_that_goes_on_for_a_gigabyte(attack):
 
 
 @pytest.mark.parametrize("packing", [grpc.Compression.NoCompression, grpc.Compression.Gzip])
-@pytest.mark.parametrize("size", [100 * MIB, pytest.param(GIB, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [100 * MIB, GIB])
 async def test_a_message_that_is_too_long(attack, size, packing):
     """From a client that knows no limit; packed, it is only about a thousandth as long."""
     options = (("grpc.max_send_message_length", -1),)
@@ -270,7 +272,7 @@ async def test_a_message_that_is_too_long(attack, size, packing):
     assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
-@pytest.mark.parametrize("ends", [True, False])
+@pytest.mark.parametrize("ends", [True, pytest.param(False, marks=pytest.mark.slow)])
 async def test_a_flood_of_headers(attack, ends):
     """Headers without end, or with an end after 64 MiB."""
     connection = await attack.connect(opening(), frame(HEADERS, 0, 1, request_headers()))
@@ -282,6 +284,7 @@ async def test_a_flood_of_headers(attack, ends):
     await attack.others_are_served()
 
 
+@pytest.mark.slow
 async def test_a_header_that_is_too_long(attack):
     async with grpc.aio.insecure_channel(attack.url) as channel:
         live = channel.unary_unary(METHODS["ServerLive"].path)
@@ -301,6 +304,7 @@ async def test_requests_that_are_taken_back_at_once(attack):
     await attack.others_are_served()
 
 
+@pytest.mark.slow
 async def test_pings_without_end(attack):
     connection = await attack.connect(opening())
     await connection.takes(itertools.repeat(frame(PING, 0, 0, bytes(8)), 200_000))

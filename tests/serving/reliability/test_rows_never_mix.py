@@ -6,6 +6,8 @@ import time
 import numpy as np
 import pytest
 
+STREAMS = 16
+
 
 @pytest.mark.parametrize("requests", [600, pytest.param(10_000, marks=pytest.mark.slow)])
 async def test_each_of_many_concurrent_requests_gets_its_own_rows(
@@ -24,6 +26,20 @@ async def test_each_of_many_concurrent_requests_gets_its_own_rows(
     assert [reply for reply in replies if not reply.answered] == []
     assert sorted(reply.number for reply in replies) == list(range(requests))
     report(requests=requests, rows=sum(rows), rows_per_second=sum(rows) / seconds)
+
+
+@pytest.mark.parametrize("requests", [400, pytest.param(10_000, marks=pytest.mark.slow)])
+async def test_streams_answer_each_request_once_and_in_its_turn(digits_server, crowd_of, report, requests):
+    random = np.random.default_rng(15)
+    numbers = random.permutation(requests)
+    rows = random.integers(1, 65, requests).tolist()
+    async with crowd_of(digits_server, connections=4) as crowd:
+        streams = [crowd.stream(part.tolist(), rows) for part in np.array_split(numbers, STREAMS)]
+        started = time.monotonic()
+        answered = sum(await asyncio.gather(*streams))
+        seconds = time.monotonic() - started
+    assert answered == requests
+    report(requests=requests, rows_per_second=sum(rows) / seconds)
 
 
 def test_rows_of_others_would_be_noticed(classifier):

@@ -282,15 +282,41 @@ class Oracle:
             case _:
                 pytest.fail(f"no request deserves {code}")
 
+    def check_streamed(self, content: bytes, answer: pb.ModelStreamInferResponse) -> None:
+        """The same for an answer on a stream, which has a text instead of a status."""
+        if not answer.error_message:
+            self.check(content, StatusCode.OK, answer.infer_response.SerializeToString())
+        else:
+            status = answer.infer_response.parameters["status"].string_param
+            self.check(content, StatusCode[status], None)
+
     def _check_answer(self, request, images, response):
         assert (response.model_name, response.model_version, response.id) == ("digits", "1", request.id)
         wanted = [output.name for output in request.outputs] or ["logits", "probabilities"]
         assert [tensor.name for tensor in response.outputs] == list(dict.fromkeys(wanted))
         expected = self._expected(images)
         for tensor, raw in zip(response.outputs, response.raw_output_contents, strict=True):
+            values = expected[tensor.name]
+            if tensor.datatype == "BYTES":
+                _check_classes(request, tensor, raw, values)
+                continue
             assert (tensor.datatype, list(tensor.shape)) == ("FP32", [len(images), 10])
-            values = np.frombuffer(raw, "<f4").reshape(-1, 10)
-            np.testing.assert_allclose(values, expected[tensor.name], atol=1e-4)
+            np.testing.assert_allclose(np.frombuffer(raw, "<f4").reshape(-1, 10), values, atol=1e-4)
+
+
+def _check_classes(request, tensor, raw, values):
+    """`value:index:label`, the highest first, as many as the request asks of an output."""
+    asked = [output.parameters["classification"] for output in request.outputs if output.name == tensor.name]
+    k = min(asked[-1].int64_param, 10)
+    assert list(tensor.shape) == [len(values), k]
+    order = np.argsort(-values, axis=1, kind="stable")[:, :k]
+    for row, index in zip(np.repeat(np.arange(len(values)), k), order.ravel(), strict=True):
+        size = int.from_bytes(raw[:4], "little")
+        value, place, label = raw[4 : 4 + size].decode().split(":")
+        raw = raw[4 + size :]
+        np.testing.assert_allclose([float(value), values[row, int(place)]], values[row, index], atol=1e-4)
+        assert label == "abcdefghij"[int(place)]
+    assert raw == b""
 
 
 def _images(request):
