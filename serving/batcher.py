@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -40,6 +41,19 @@ def _unobserved(_: BatchRun) -> None:
     return
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtOnce:
+    """What runs feeds that gain nothing from waiting for others.
+
+    Attributes:
+        run: a feed, here and now.
+        max_rows: of a feed that is run so.
+    """
+
+    run: Callable[[Feed], Answer]
+    max_rows: int
+
+
 class Batcher:
     """Collects feeds, runs them in batches, and hands each submitter its own rows.
 
@@ -52,6 +66,7 @@ class Batcher:
         settings: ModelSettings,
         clock: Clock | None = None,
         observe: Callable[[BatchRun], None] = _unobserved,
+        at_once: AtOnce | None = None,
     ) -> None:
         """Prepare to work.
 
@@ -60,6 +75,8 @@ class Batcher:
             settings: of batches and of the queue.
             clock: the event loop's if None.
             observe: told of every run that succeeded.
+            at_once: runs small feeds that come while nobody waits; None if batches are always worth their
+                forming.
         """
         self._runs = runs
         self._settings = settings
@@ -67,6 +84,8 @@ class Batcher:
         self._event_loop = asyncio.get_running_loop()
         self._clock: Clock = clock or self._event_loop
         self._observe = observe
+        # Where batches are waited for, nothing runs at once.
+        self._at_once = at_once if at_once is not None and not settings.max_delay_ms else None
         self._line: Line = Line(settings)
         self._workers: list[asyncio.Task[None]] = []
         self._resting: list[asyncio.Future[None]] = []
@@ -156,6 +175,8 @@ class Batcher:
         for array in feed.values():
             rows = len(array)
             held_bytes += array.nbytes
+        if self._at_once is not None and rows <= self._at_once.max_rows and not self._line.count:
+            return self._run_at_once(self._at_once.run, feed, rows)
         level = self._line.level(priority)
         item = Item(feed, rows, held_bytes, level, now, due, deadline, self._event_loop.create_future())
         self._line.admit(item)
@@ -168,6 +189,18 @@ class Batcher:
             self._line.discard(item)
             self._stir()
             raise
+
+    def _run_at_once(self, run: Callable[[Feed], Answer], feed: Feed, rows: int) -> Batched:
+        clock = self._clock
+        padded = padded_rows(rows, self._settings.padding_buckets)
+        joined = join([feed], rows, padded)
+        begun = clock.time()
+        outputs = run(joined)
+        ended = clock.time()
+        (answer,) = split(outputs, [rows], padded)
+        done = BatchRun(rows=rows, input_s=0.0, infer_s=ended - begun, output_s=0.0)
+        self._observe(done)
+        return Batched(answer=answer, queue_s=0.0, run=done)
 
     def _expire_at(self, deadline: float, now: float) -> None:
         if self._expiry_timer is not None:

@@ -10,6 +10,7 @@ import onnxruntime as ort
 from export.errors import first_line
 from export.manifest import DATATYPES, Manifest, TensorInfo
 from export.runner import Answer, Feed
+from serving.batcher import AtOnce
 from serving.errors import ModelRefused
 from serving.ort_run import run_of
 from serving.signature import check_answer, check_file
@@ -18,6 +19,10 @@ from serving.signature import check_answer, check_file
 # A run on the loop delays every other request of the process by its length. Up to a millisecond the hop would
 # cost more than it spares; beyond, a second core may decode the next requests meanwhile.
 INLINE_SECONDS = 0.001
+
+# What a request costs more that goes through the queue: the loop turns twice for it, and at every turn gRPC's
+# thread may want the interpreter's lock. A batch that spares each of its rows less than this is not worth it.
+FORMING_SECONDS = 0.0001
 
 MEASURED_RUNS = 5
 MEASURED_SECONDS = 0.05  # so that a large model is not held up by its own measuring
@@ -34,6 +39,7 @@ class Session:
         """
         self.manifest = manifest
         self._inline_rows = 0
+        self._gain_s = 0.0
         check_file(manifest, session.get_inputs(), session.get_outputs())
         self._run = run_of(session, manifest.inputs, manifest.outputs)
 
@@ -62,11 +68,19 @@ class Session:
             raise
         except Exception as error:
             raise ModelRefused(f"its first run failed: {first_line(error)}") from error
+        self._gain_s = one - most / max_rows
         if one > INLINE_SECONDS:
             return
         # Between the two measurements time is taken to grow in proportion to the rows.
         share = 1.0 if most <= INLINE_SECONDS else (INLINE_SECONDS - one) / (most - one)
         self._inline_rows = 1 + int(share * (max_rows - 1))
+
+    @property
+    def at_once(self) -> AtOnce | None:
+        """What runs a feed without a batch, for models that gain little from one."""
+        if not self._inline_rows or self._gain_s > FORMING_SECONDS:
+            return None
+        return AtOnce(run=self._run, max_rows=self._inline_rows)
 
     def runs_inline(self, rows: int) -> bool:
         """Whether a batch of so many rows is short enough to run on the event loop."""

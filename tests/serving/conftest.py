@@ -115,10 +115,10 @@ async def bench_of():
     """Make a bench with a model's settings."""
     async with contextlib.AsyncExitStack() as stack:
 
-        async def make(**settings):
+        async def make(*, at_once=None, **settings):
             model, clock, observed = GatedModel(), HandClock(), []
             checked = ModelSettings(**settings)
-            batcher = Batcher([model.run] * checked.sessions, checked, clock, observed.append)
+            batcher = Batcher([model.run] * checked.sessions, checked, clock, observed.append, at_once)
             return Bench(await stack.enter_async_context(batcher), model, clock, observed)
 
         yield make

@@ -5,7 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 
-from serving.batcher import Batcher
+from serving.batcher import AtOnce, Batcher
 from serving.errors import Expired, QueueFull
 from serving.settings import ModelSettings
 
@@ -224,3 +224,51 @@ async def test_an_answer_with_another_number_of_rows_reaches_nobody():
     async with Batcher([run], ModelSettings()) as batcher:
         both = await asyncio.gather(batcher.submit(feed), batcher.submit(feed), return_exceptions=True)
     assert [str(error) for error in both] == ["a batch of 2 rows was answered with 3 rows of y"] * 2
+
+
+def negative(feed):
+    if (feed["x"] < 0).any():
+        raise ValueError("a negative row")
+    return {"y": -feed["x"]}
+
+
+async def test_a_small_feed_runs_at_once_while_nobody_waits(bench_of):
+    bench = await bench_of(max_batch_rows=4, at_once=AtOnce(run=negative, max_rows=2))
+    assert rows(await bench.submit(1, 2)) == [-1, -2]
+    assert bench.model.batches == []
+    running = await bench.submit(1, 2, 3)  # too large
+    waiting = await bench.submit(4, 5, 6)
+    behind = await bench.submit(7)  # whoever waits comes first
+    await bench.open()
+    await bench.open()
+    assert bench.model.batches == [[1, 2, 3], [4, 5, 6, 7]]
+    assert [rows(task) for task in (running, waiting, behind)] == [[-1, -2, -3], [-4, -5, -6], [-7]]
+
+
+async def test_what_runs_at_once_is_padded_and_observed_and_may_fail(bench_of):
+    sizes = []
+
+    def run(feed):
+        sizes.append(len(feed["x"]))
+        return negative(feed)
+
+    at_once = AtOnce(run=run, max_rows=4)
+    bench = await bench_of(padding_buckets=(4, 8), at_once=at_once)
+    assert rows(await bench.submit(5)) == [-5]
+    assert (sizes, [each.rows for each in bench.observed]) == ([4], [1])
+    failed = await bench.submit(-1)
+    with pytest.raises(ValueError, match="a negative row"):
+        failed.result()
+    late = await bench.submit(1, deadline=bench.clock.time())
+    with pytest.raises(Expired):
+        late.result()
+
+
+async def test_nothing_runs_at_once_where_batches_are_waited_for(bench_of):
+    bench = await bench_of(max_delay_ms=5, at_once=AtOnce(run=negative, max_rows=2))
+    task = await bench.submit(1)
+    assert not task.done()
+    await bench.advance(0.006)
+    await bench.open()
+    assert bench.model.batches == [[1]]
+    assert rows(task) == [-1]
