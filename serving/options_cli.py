@@ -129,7 +129,9 @@ class ServeOptions:
     priority_levels: Annotated[
         int, _number("priority_levels", "Of requests; 1 is served first; 0 for a single queue.")
     ] = 0
-    default_priority: Annotated[int, _number("default_priority", "Of requests that name none.")] = 0
+    default_priority: Annotated[
+        int, _number("default_priority", "Of requests that name none; 0 for the last.")
+    ] = 0
 
     # Who may ask.
     tls_certificate: Annotated[

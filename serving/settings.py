@@ -98,7 +98,7 @@ class ModelSettings:
         intra_op_threads: within one operator; None for those under which parity was checked.
         padding_buckets: numbers of rows to which batches are filled up with zeros; none if empty.
         priority_levels: 1 is served first; 0 for a single queue.
-        default_priority: of requests that name none.
+        default_priority: of requests that name none; 0 for the last level.
         versions: which of them are served.
     """
 
@@ -126,9 +126,9 @@ class ModelSettings:
             raise ValueError(
                 f"padding_buckets must be 1 to max_batch_rows, {self.max_batch_rows}, not {buckets}"
             )
-        if not min(1, self.priority_levels) <= self.default_priority <= self.priority_levels:
+        if self.default_priority > self.priority_levels:
             raise ValueError(
-                "default_priority must be 1 to priority_levels, or 0 where there are none, "
+                f"default_priority must be 0 to priority_levels, {self.priority_levels}, "
                 f"not {self.default_priority}"
             )
 
