@@ -150,6 +150,10 @@ class ServeOptions:
     max_streams: Annotated[int, _number("max_streams", "Requests at once on one connection.")] = 16_384
     max_header_kib: Annotated[int, _number("max_header_kib", "Size of a request's headers, in KiB.")] = 16
 
+    grpc_compression: Annotated[bool, _text("grpc_compression", "Take compressed messages over gRPC.")] = (
+        False
+    )
+
     # What is told of requests.
     access_log: Annotated[
         str | None, _text("access_log", "Append a JSON line a request to this file; - for stderr.")

@@ -156,11 +156,14 @@ class Limits:
         max_message_mib: of one request or answer.
         max_streams: requests at the same time on one connection. gRPC fails some of a client that sends more.
         max_header_kib: of one request's headers.
+        grpc_compression: whether messages of gRPC may come compressed: a few kilobytes then take as much room
+            as `max_message_mib`, and gRPC bounds them one by one alone. REST bounds what it unpacks together.
     """
 
     max_message_mib: int = 64
     max_streams: int = 16_384
     max_header_kib: int = 16
+    grpc_compression: bool = False
 
     def __post_init__(self) -> None:
         """Reject limits that hold nothing off, or everything."""

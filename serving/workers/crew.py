@@ -40,7 +40,6 @@ class _Member:
     channel: Channel
     hearing: asyncio.Task[None]
     began: float = field(default_factory=time.monotonic)
-    heard: float = field(default_factory=time.monotonic)
     joined: bool = True
     ready: bool = False
     counts: tuple[ModelCounts, ...] = ()
@@ -133,7 +132,7 @@ class Crew:
             members = [*self._members]
             await asyncio.gather(*(self._collect(member) for member in members))
             for member in members:
-                if time.monotonic() - member.heard > MUTE_SECONDS:
+                if time.monotonic() - member.channel.heard > MUTE_SECONDS:
                     log.warning("worker %d has not answered for %g s", member.process.pid, MUTE_SECONDS)
                     _kill(member)
 
@@ -220,7 +219,6 @@ class Crew:
             answer = await asyncio.wait_for(member.channel.ask(Collect()), ANSWER_SECONDS)
             if isinstance(answer, Counted):
                 member.counts = answer.counts
-                member.heard = time.monotonic()
 
 
 def _kill(member: _Member) -> None:

@@ -35,7 +35,7 @@ def server(tmp_path_factory, publish_classifier, start_server):
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(FILES, hard)), hard))
     repository = tmp_path_factory.mktemp("attacked")
     publish_classifier(repository)
-    yield start_server(repository)
+    yield start_server(repository, "--grpc-compression")
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
