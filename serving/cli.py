@@ -14,7 +14,6 @@ from serving.configuration import DEFAULT, as_json, as_toml
 from serving.errors import ConfigError
 from serving.options_cli import ServeOptions, settings_of
 from serving.sources_cli import ConfigFile, chosen, misspelt_variables, source, with_options
-from serving.workers.cores import oversubscription, usable_cores
 
 if TYPE_CHECKING:
     from serving.settings import ServerSettings
@@ -74,14 +73,6 @@ def _has_http(options: ServeOptions, *, asked: bool) -> bool:
 def _warn(options: ServeOptions, settings: "ServerSettings") -> None:
     if options.http_port is not None and settings.http_port is None:
         log.warning("REST is off: pip install 'keraport[http]', or --http-port off for silence")
-    too_many = oversubscription(
-        workers=settings.workers,
-        sessions=settings.defaults.sessions,
-        intra_op_threads=settings.defaults.intra_op_threads or 1,
-        cores=usable_cores(),
-    )
-    if too_many is not None:
-        log.warning(too_many)
 
 
 def _run(settings: "ServerSettings") -> None:

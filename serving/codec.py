@@ -17,7 +17,6 @@ from export.runner import Answer, Feed
 from serving.codec_bytes import MAX_STRINGS, as_text, from_raw, to_raw
 from serving.errors import QUOTED_CHARACTERS, InvalidTensor, quoted, shortened
 from serving.proto.inference_pb2 import InferTensorContents
-from serving.proto.methods import MAX_MESSAGE_BYTES
 
 _NAMES = {dtype: name for name, dtype in DATATYPES.items()}
 _LITTLE_ENDIAN = {name: dtype.newbyteorder("<") for name, dtype in DATATYPES.items()}
@@ -27,7 +26,7 @@ TEXT_KINDS = "OSTU"  # numpy's kinds of arrays of bytes or str: objects, and tho
 MAX_RANK = 32  # numpy 1's limit, which no model is known to need
 
 # An element takes at least a byte of the message. Counted without zeros, which hide any size beside them.
-MAX_ELEMENTS = MAX_MESSAGE_BYTES
+MAX_ELEMENTS = 1 << 31  # the most bytes that a message of gRPC's can have
 
 # The repeated field that holds each datatype; FP16 and BF16 have none and travel raw only.
 TYPED_FIELDS: Mapping[str, str] = {

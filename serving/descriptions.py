@@ -39,13 +39,13 @@ class Descriptions:
             only_ready: leave out those that are not served.
         """
         entry = pb.RepositoryIndexResponse.ModelIndex
-        states = {each: each.value for each in State}
+        states = {each: each for each in State}
         if self._engine.draining:
-            states[State.READY] = State.UNAVAILABLE.value
+            states[State.READY] = State.UNAVAILABLE
         return pb.RepositoryIndexResponse(
             models=[
-                entry(name=each.name, version=each.version, state=states[each.state], reason=each.reason)
+                entry(name=each.name, version=each.version, state=state.value, reason=each.reason)
                 for each in self._engine.index
-                if each.state is State.READY or not only_ready
+                if (state := states[each.state]) is State.READY or not only_ready
             ]
         )

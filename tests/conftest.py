@@ -129,7 +129,11 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServ
     processes = []
 
     def start(
-        repository: Path, *arguments: object, wait_s: float = 60, python_path: tuple[Path, ...] = ()
+        repository: Path,
+        *arguments: object,
+        wait_s: float = 60,
+        began: Callable[[subprocess.Popen[bytes]], object] = lambda process: None,  # noqa: ARG005
+        python_path: tuple[Path, ...] = (),
     ) -> RunningServer:
         log = tmp_path_factory.mktemp("server") / "stderr"
         with log.open("wb") as stderr:
@@ -141,6 +145,7 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServ
                 stderr=stderr,
             )
         processes.append(process)
+        began(process)
         deadline = time.monotonic() + wait_s
         while not (ready := re.search(READY, log.read_text(), re.MULTILINE)):
             assert process.poll() is None, log.read_text()

@@ -67,10 +67,6 @@ class AccessLog:
                 self._warn_at = now + WARN_SECONDS
                 log.warning("the access log cannot be written: %s", error.strerror)
 
-    def reopen(self) -> None:
-        """Go on in a new file if the present one was moved away, without waiting for the next check."""
-        self._check_at = self._clock()
-
     def close(self) -> None:
         """Close the file."""
         if self._path != STDERR:

@@ -111,6 +111,10 @@ class Watch:
         """Begin."""
         return self
 
+    def about(self, model: str) -> None:
+        """Say which model is steered."""
+        self._model = model
+
     def asked(self, inference: "Inference") -> None:
         """Say what is asked for, right before it is handed to the model."""
         self._model = inference.model

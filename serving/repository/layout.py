@@ -20,12 +20,14 @@ class ModelFolder:
     Attributes:
         path: of the folder.
         versions: the numbers of those published in it, the newest first.
-        complaint: why it could not be read; empty if it could.
+        complaint: why it holds nothing; empty if it does.
+        readable: whether its versions could be listed.
     """
 
     path: Path
     versions: tuple[int, ...]
     complaint: str = ""
+    readable: bool = True
 
     @property
     def name(self) -> str:
@@ -54,7 +56,8 @@ def read_model_folder(path: Path) -> ModelFolder:
     try:
         found = [int(each.name) for each in path.iterdir() if VERSION.fullmatch(each.name) and each.is_dir()]
     except OSError as error:
-        return ModelFolder(path=path, versions=(), complaint=f"{path.name} cannot be read: {error.strerror}")
+        complaint = f"{path.name} cannot be read: {error.strerror}"
+        return ModelFolder(path=path, versions=(), complaint=complaint, readable=False)
     # Clients read it in the repository's index: they need not know where on the disk that lies.
     complaint = "" if found else f"{path.name} holds no version of a model"
     return ModelFolder(path=path, versions=tuple(sorted(found, reverse=True)), complaint=complaint)

@@ -141,8 +141,9 @@ class Rollout:
             names = await asyncio.to_thread(model_names, self._repository)
             if self._only is not None:
                 names = tuple(name for name in names if name == self._only)
-            for gone in {*self._live, *self._complaints} - {*names}:
+            for gone in {*self._live, *self._complaints, *self._unloaded} - {*names}:
                 self._forget(gone)
+                self._unloaded.discard(gone)
             for name in names:
                 if name not in self._unloaded:
                     await self._refresh_model(name)
@@ -230,6 +231,8 @@ class Rollout:
             return
         if folder.complaint:
             self._complain(name, folder.complaint)
+            if not folder.readable:
+                return
         else:
             self._complaints.pop(name, None)
         listed = settings.versions.versions

@@ -8,8 +8,9 @@ from starlette.responses import Response
 
 from serving.errors import InvalidRequest, RequestError
 from serving.inference import Outcome
+from serving.protocol import INTERNAL_TEXT
 from serving.rest.binary import write_binary
-from serving.rest.errors import HEADERS, INTERNAL_TEXT, STATUS
+from serving.rest.errors import HEADERS, STATUS
 from serving.rest.json_codec import write_values
 from serving.rest.messages import ErrorAnswer, InferenceAnswer, OutputTensor
 from serving.rest.requests import Form

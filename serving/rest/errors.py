@@ -62,5 +62,3 @@ HEADERS: Mapping[int, Mapping[str, str]] = {
     429: {"Retry-After": "1"},
     503: {"Retry-After": "1", "Connection": "close"},
 }
-
-INTERNAL_TEXT = "internal error: the server's log has the details"

@@ -11,13 +11,11 @@ from dataclasses import replace
 import uvicorn
 from starlette.types import ASGIApp
 
+from serving.open_files import connections_of
 from serving.rest.connections import Config, Connection, Patience
 from serving.settings import Limits
 
 KIB = 1024
-
-# Of the files that a worker may open: gRPC has as many connections, and the rest is for models and logs.
-CONNECTIONS_SHARE = 0.4
 
 # Between the last connection and the end of idle ones: what clients have just sent on them is still answered.
 SETTLE_SECONDS = 0.05
@@ -121,4 +119,4 @@ def _within_files(patience: Patience) -> Patience:
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if files == resource.RLIM_INFINITY:
         return patience
-    return replace(patience, max_connections=min(patience.max_connections, int(files * CONNECTIONS_SHARE)))
+    return replace(patience, max_connections=min(patience.max_connections, connections_of(files)))

@@ -9,16 +9,12 @@ from numpy.typing import NDArray
 
 from serving.errors import InvalidRequest, InvalidTensor, quoted
 from serving.inference import Inference
+from serving.protocol import MAX_ID_BYTES, MAX_NAMED, SEQUENCE, SHARED_MEMORY
 from serving.rest.binary import read_binary, split_body
 from serving.rest.json_codec import decode_json, read_values
 from serving.rest.messages import InferenceRequest, InputTensor, Parameters, RequestedOutput
 
-MAX_ID_BYTES = 1024
 MAX_PRIORITY = 2**31 - 1
-
-# Triton's parameters that change what a request means: whoever sends one must not be answered without it.
-SHARED_MEMORY = ("shared_memory_region", "shared_memory_offset", "shared_memory_byte_size")
-SEQUENCE = ("sequence_id", "sequence_start", "sequence_end")
 
 _DECODER = msgspec.json.Decoder(InferenceRequest)
 
@@ -61,6 +57,10 @@ def read_request(
     parameters = request.parameters or {}
     _refuse("request", parameters, SEQUENCE)
     outputs = request.outputs or []
+    named = {"inputs": len(request.inputs), "outputs": len(outputs), "parameters": len(parameters)}
+    for kind, count in named.items():
+        if count > MAX_NAMED:
+            raise InvalidRequest(f"{count} {kind} came, expected at most {MAX_NAMED}")
     inference = Inference(
         model=model,
         version=version,

@@ -8,6 +8,7 @@ from serving.descriptions import Descriptions
 from serving.engine import Engine
 from serving.errors import Draining, InvalidRequest, quoted
 from serving.operations.watching import Watch
+from serving.protocol import EXTENSIONS, NAME
 from serving.rest.answers import LENGTH_HEADER, json_response, outcome_response
 from serving.rest.body import BodyReader, compressed
 from serving.rest.describe import to_json
@@ -22,16 +23,6 @@ from serving.rest.messages import (
     ServerMetadata,
 )
 from serving.rest.requests import read_request
-
-NAME = "keraport"
-EXTENSIONS = [
-    "binary_tensor_data",
-    "classification",
-    "model_configuration",
-    "model_repository",
-    "schedule_policy",
-    "statistics",
-]
 
 # Of requests that are no inferences.
 MAX_CONTROL_BYTES = 64 * 1024
@@ -93,7 +84,7 @@ class RestService:
 
     async def server_metadata(self, _: Request, __: Watch) -> Response:
         """Name, version and extensions."""
-        return json_response(ServerMetadata(name=NAME, version=self._version, extensions=EXTENSIONS))
+        return json_response(ServerMetadata(name=NAME, version=self._version, extensions=[*EXTENSIONS]))
 
     async def model_metadata(self, request: Request, _: Watch) -> Response:
         """What a model takes and gives."""
@@ -117,14 +108,14 @@ class RestService:
         ]
         return json_response(entries)
 
-    async def load(self, request: Request, _: Watch) -> Response:
+    async def load(self, request: Request, watch: Watch) -> Response:
         """Load a model or load it again; answer when every worker has it."""
-        await self._engine.control.load(await self._controlled(request))
+        await self._engine.control.load(await self._controlled(request, watch))
         return json_response({})
 
-    async def unload(self, request: Request, _: Watch) -> Response:
+    async def unload(self, request: Request, watch: Watch) -> Response:
         """Serve a model no longer."""
-        await self._engine.control.unload(await self._controlled(request))
+        await self._engine.control.unload(await self._controlled(request, watch))
         return json_response({})
 
     async def _short(self, request: Request) -> bytearray:
@@ -132,15 +123,16 @@ class RestService:
         body, _ = await self._bodies.read(request, max_bytes=MAX_CONTROL_BYTES)
         return body
 
-    async def _controlled(self, request: Request) -> str:
+    async def _controlled(self, request: Request, watch: Watch) -> str:
         """The model to load or unload."""
+        model, _ = _model(request)
+        watch.about(model)
         self._engine.control.require()
         body = await self._short(request)
         asked = decode_json(body, _CONTROL_DECODER, "the request") if body else ControlRequest()
         for name, value in (asked.parameters or {}).items():
             if value and name != "unload_dependents":  # a model has none
                 raise InvalidRequest(f"the parameter {quoted(name)} is not supported here: leave it out")
-        model, _ = _model(request)
         return model
 
 

@@ -60,7 +60,12 @@ class RequestReader:
             inference = read_inference(content, remaining_s)
             self._remember(content, inference)
             return inference
-        array = np.ndarray(known.shape, known.dtype, content, len(known.head))
+        # The values begin anywhere in the message; a copy of the tail begins where any dtype may.
+        offset = len(known.head)
+        if known.dtype.itemsize == 1:
+            array = np.ndarray(known.shape, known.dtype, content, offset)
+        else:
+            array = np.ndarray(known.shape, known.dtype, content[offset:])
         return Inference(
             model=known.model,
             version=known.version,

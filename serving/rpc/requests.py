@@ -9,13 +9,11 @@ from serving.codec import decode
 from serving.errors import InvalidRequest, quoted, shortened
 from serving.inference import Inference
 from serving.proto import inference_pb2 as pb
+from serving.protocol import MAX_ID_BYTES, MAX_NAMED, MAX_TYPED_VALUES, SEQUENCE, SHARED_MEMORY
 
-MAX_ID_BYTES = 1024
+WHOLE_KINDS = ("int64_param", "uint64_param")
 
-# Triton's parameters that change what a request means: whoever sends one must not be answered without it.
-# Others, such as `binary_data_output`, change no value of the answer and are passed over.
-SHARED_MEMORY = ("shared_memory_region", "shared_memory_offset", "shared_memory_byte_size")
-UNSUPPORTED_OF_REQUEST = ("sequence_id", "sequence_start", "sequence_end")
+Parameters = Mapping[str, pb.InferParameter]
 
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 
@@ -45,71 +43,77 @@ def read_inference(content: bytes, remaining_s: float | None) -> Inference:
         InvalidTensor: its tensors contradict the protocol.
     """
     request = read(pb.ModelInferRequest, content)
-    if len(request.id.encode()) > MAX_ID_BYTES:
-        raise InvalidRequest(f"the id {quoted(request.id)} is over {MAX_ID_BYTES} bytes: send a shorter one")
-    _refuse_unsupported(request)
+    _check_request(request)
     return Inference(
         model=request.model_name,
         version=request.model_version,
         id=request.id,
         feed=decode(request.inputs, request.raw_input_contents),
-        outputs=wanted_outputs(request),
+        outputs=_wanted_outputs(request),
         timeout_s=_timeout_s(request),
         remaining_s=remaining_s,
-        priority=_priority(request),
+        priority=_whole("request", request.parameters, "priority"),
         wire_bytes=len(content),
     )
 
 
-def _refuse_unsupported(request: pb.ModelInferRequest) -> None:
-    _refuse("request", request.parameters, UNSUPPORTED_OF_REQUEST)
+def _check_request(request: pb.ModelInferRequest) -> None:
+    """Refuse what is too much, and what this server does not do, before any value is looked at."""
+    if len(request.id.encode()) > MAX_ID_BYTES:
+        raise InvalidRequest(f"the id {quoted(request.id)} is over {MAX_ID_BYTES} bytes: send a shorter one")
+    named = {
+        "inputs": len(request.inputs),
+        "outputs": len(request.outputs),
+        "parameters": len(request.parameters),
+    }
+    for kind, count in named.items():
+        if count > MAX_NAMED:
+            raise InvalidRequest(f"{count} {kind} came, expected at most {MAX_NAMED}")
+    typed = sum(len(values) for tensor in request.inputs for _, values in tensor.contents.ListFields())
+    if typed > MAX_TYPED_VALUES:
+        raise InvalidRequest(
+            f"{typed} values came typed, expected at most {MAX_TYPED_VALUES}: send raw contents"
+        )
+    _refuse("request", request.parameters, SEQUENCE)
     for tensor in request.inputs:
         _refuse(f"input {quoted(tensor.name)}", tensor.parameters, SHARED_MEMORY)
     for output in request.outputs:
         _refuse(f"output {quoted(output.name)}", output.parameters, SHARED_MEMORY)
 
 
-def _refuse(place: str, parameters: Mapping[str, pb.InferParameter], unsupported: tuple[str, ...]) -> None:
+def _refuse(place: str, parameters: Parameters, unsupported: tuple[str, ...]) -> None:
     for name in unsupported:
         # 0, false and "" ask for nothing: no sequence, no region.
         if name in parameters and any(value for _, value in parameters[name].ListFields()):
             raise InvalidRequest(f"the {place} has the parameter {name}, not supported here: leave it out")
 
 
-def wanted_outputs(request: pb.ModelInferRequest) -> dict[str, int]:
-    """The outputs that a request names, each with its parameter `classification`, 0 if it has none.
-
-    Raises:
-        InvalidRequest: that parameter is no whole number from 0.
-    """
+def _wanted_outputs(request: pb.ModelInferRequest) -> dict[str, int]:
+    """The outputs that a request names, each with its parameter `classification`, 0 if it has none."""
     wanted: dict[str, int] = {}
     for output in request.outputs:
-        k = 0
-        if "classification" in output.parameters:
-            for kind, value in output.parameters["classification"].ListFields():
-                # As elsewhere, 0, false and "" ask for nothing.
-                if value and (kind.name != "int64_param" or value < 0):
-                    raise InvalidRequest(
-                        f"output {quoted(output.name)} has the parameter classification as {kind.name} "
-                        f"{shortened(repr(value))}, expected int64_param from 0"
-                    )
-                k = int(value or 0)
-        wanted[output.name] = k
+        place = f"output {quoted(output.name)}"
+        if output.name in wanted:
+            raise InvalidRequest(f"{place} was asked for twice: ask once")
+        wanted[output.name] = _whole(place, output.parameters, "classification")
     return wanted
 
 
 def _timeout_s(request: pb.ModelInferRequest) -> float | None:
-    microseconds = _whole(request.parameters, "timeout")
-    return microseconds / 1e6 if microseconds > 0 else None
+    microseconds = _whole("request", request.parameters, "timeout")
+    return microseconds / 1e6 if microseconds else None
 
 
-def _priority(request: pb.ModelInferRequest) -> int:
-    return max(0, _whole(request.parameters, "priority"))
-
-
-def _whole(parameters: Mapping[str, pb.InferParameter], name: str) -> int:
+def _whole(place: str, parameters: Parameters, name: str) -> int:
     """A parameter's whole number, whichever of the protocol's two kinds it came as; 0 for none."""
     if name not in parameters:
         return 0
-    parameter = parameters[name]
-    return parameter.int64_param or parameter.uint64_param
+    for kind, value in parameters[name].ListFields():
+        # As elsewhere, 0, false and "" ask for nothing.
+        if value and (kind.name not in WHOLE_KINDS or value < 0):
+            raise InvalidRequest(
+                f"{place} has the parameter {name} as {kind.name} {shortened(repr(value))}, "
+                "expected int64_param from 0"
+            )
+        return int(value or 0)
+    return 0

@@ -10,17 +10,13 @@ from serving.engine import Engine
 from serving.errors import InvalidRequest
 from serving.operations.watching import Watch
 from serving.proto import inference_pb2 as pb
+from serving.protocol import EXTENSIONS, NAME
 from serving.rpc.answers import infer_message
 from serving.rpc.reader import RequestReader
 from serving.rpc.reception import Method, Reception
 from serving.rpc.requests import read
 from serving.rpc.status import Context
 from serving.rpc.streaming import stream_answers
-
-EXTENSIONS = (
-    *("binary_tensor_data", "classification", "model_configuration", "model_repository"),
-    *("schedule_policy", "statistics"),
-)
 
 
 class InferenceService:
@@ -68,7 +64,7 @@ class InferenceService:
         read(pb.ServerMetadataRequest, content)
         version = importlib.metadata.version("keraport")
         return pb.ServerMetadataResponse(
-            name="keraport", version=version, extensions=EXTENSIONS
+            name=NAME, version=version, extensions=EXTENSIONS
         ).SerializeToString()
 
     async def model_ready(self, content: bytes, _: Context, __: Watch) -> bytes:
@@ -99,18 +95,20 @@ class InferenceService:
         request = read(pb.RepositoryIndexRequest, content)
         return self._descriptions.index(only_ready=request.ready).SerializeToString()
 
-    async def repository_model_load(self, content: bytes, _: Context, __: Watch) -> bytes:
+    async def repository_model_load(self, content: bytes, _: Context, watch: Watch) -> bytes:
         """Look at a model anew; answered once every worker serves what came of it."""
         request = read(pb.RepositoryModelLoadRequest, content)
+        watch.about(request.model_name)
         self._engine.control.require()
         if request.parameters:
             raise InvalidRequest("load takes no parameters here: publish the model, then load it")
         await self._engine.control.load(request.model_name)
         return pb.RepositoryModelLoadResponse().SerializeToString()
 
-    async def repository_model_unload(self, content: bytes, _: Context, __: Watch) -> bytes:
+    async def repository_model_unload(self, content: bytes, _: Context, watch: Watch) -> bytes:
         """Stop to serve a model."""
         request = read(pb.RepositoryModelUnloadRequest, content)
+        watch.about(request.model_name)
         await self._engine.control.unload(request.model_name)
         return pb.RepositoryModelUnloadResponse().SerializeToString()
 

@@ -19,6 +19,7 @@ from serving.errors import (
     RequestError,
     Unauthenticated,
 )
+from serving.protocol import INTERNAL_TEXT
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,6 @@ STATUS: Mapping[type[RequestError], grpc.StatusCode] = {
     Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
     Forbidden: grpc.StatusCode.PERMISSION_DENIED,
 }
-INTERNAL_TEXT = "internal error: the server's log has the details"
 
 # gRPC carries the text in a header, percent-encoded, and clients take 8 KiB of headers.
 MAX_TEXT = 600

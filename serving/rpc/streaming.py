@@ -47,12 +47,16 @@ async def stream_answers(
         await taking
     finally:
         # The client is gone, or has had its last answer.
-        taking.cancel()
+        left: list[asyncio.Task[None] | asyncio.Task[bytes]] = [taking]
         if task is not None:
-            task.cancel()
+            left.append(task)
         while not under_way.empty():
-            if (left := under_way.get_nowait()) is not None:
-                left.cancel()
+            if (waiting := under_way.get_nowait()) is not None:
+                left.append(waiting)
+        for each in left:
+            each.cancel()
+        # gRPC's core crashes if it is asked for a message of a call that is over: nobody may still be at it.
+        await asyncio.wait(left)
 
 
 async def _answer(

@@ -6,13 +6,13 @@ import logging
 import socket
 
 from serving.engine import Engine
+from serving.open_files import allow_open_files, connections_of
 from serving.operations.observing import watcher_of
 from serving.rpc.endpoint import GrpcEndpoint
 from serving.rpc.status import code_name
 from serving.security.certificates import Certificates
 from serving.security.tokens import Tokens
 from serving.workers.messages import Start
-from serving.workers.open_files import allow_open_files
 
 log = logging.getLogger(__name__)
 
@@ -22,10 +22,6 @@ SETTLE_SECONDS = 0.1
 
 # For spans on their way out.
 TRACES_SECONDS = 2.0
-
-
-# Of the files that a worker may open: HTTP has as many connections.
-CONNECTIONS_SHARE = 0.4
 
 
 class Endpoints:
@@ -54,7 +50,7 @@ class Endpoints:
             watcher,
             tokens,
             settings.limits,
-            max_connections=int(CONNECTIONS_SHARE * allow_open_files()),
+            max_connections=connections_of(allow_open_files()),
         )
         await self._grpc.open(f"{self._start.address}:{self._start.port}", certificates)
         self._opened.push_async_callback(self._grpc.close)

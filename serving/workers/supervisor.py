@@ -26,8 +26,10 @@ from serving.operations.observing import check_observing
 from serving.repository.rollout import Loading, Rollout
 from serving.security.certificates import Certificates
 from serving.security.exposure import exposures
+from serving.security.tls import ssl_context
 from serving.security.tokens import Tokens
 from serving.settings import ServerSettings
+from serving.workers.cores import oversubscription, usable_cores
 from serving.workers.crew import Crew
 from serving.workers.messages import (
     AnyMessage,
@@ -68,7 +70,7 @@ async def supervise(settings: ServerSettings) -> None:
     """
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s: %(message)s")
     check_observing(settings.log)
-    _check_security(settings)
+    certificates = _checked_certificates(settings)
     stop = _stop_signal()
     with contextlib.ExitStack() as stack:
         port = stack.enter_context(keep_port(settings.host, settings.port, "--port"))
@@ -79,7 +81,12 @@ async def supervise(settings: ServerSettings) -> None:
             addresses.insert(0, f"HTTP on {address_of(http, settings.host)}")
         supervisor = Supervisor(settings, port, http)
         if settings.metrics_port is not None:
-            number, close = start_metrics(settings.host, settings.metrics_port, supervisor.counts)
+            number, close = start_metrics(
+                settings.host,
+                settings.metrics_port,
+                supervisor.counts,
+                None if certificates is None else ssl_context(certificates),
+            )
             stack.callback(close)
             addresses.insert(-1, f"metrics on {named(settings.host, number)}")
         if not await supervisor.begin_unless(stop):
@@ -95,6 +102,7 @@ class Supervisor:
     def __init__(self, settings: ServerSettings, port: socket.socket, http: socket.socket | None) -> None:
         self._settings = settings
         self._port = port
+        self._http = http
         self._loop = asyncio.get_running_loop()
         address, number = address_of(port).rsplit(":", 1)
         self._crew = Crew(
@@ -134,9 +142,21 @@ class Supervisor:
     async def _begin(self) -> None:
         await self._crew.start()
         await self._rollout.begin()
+        self._warn_of_threads()
         for answer in await self._crew.ask_all(Open()):
             _require_done(answer, StartError)
         self._crew.opened()
+
+    def _warn_of_threads(self) -> None:
+        for each in self._rollout.live:
+            too_many = oversubscription(
+                workers=self._settings.workers,
+                sessions=each.settings.sessions,
+                intra_op_threads=each.settings.intra_op_threads or 1,
+                cores=usable_cores(),
+            )
+            if too_many is not None:
+                log.warning("%s: %s", each.model, too_many)
 
     @property
     def served(self) -> str:
@@ -156,6 +176,8 @@ class Supervisor:
         if self._settings.poll_s:
             tasks.append(asyncio.create_task(self._poll(self._settings.poll_s)))
         await stop.wait()
+        if self._http is not None:
+            self._http.close()  # else connections would wait here for workers that accept none any more
         for task in tasks:
             task.cancel()
         await self._crew.stop(Drain(), self._settings.grace_s + CLOSING_SECONDS)
@@ -206,14 +228,14 @@ class Supervisor:
         _require_done(await ask(Open()), StartError)
 
 
-def _check_security(settings: ServerSettings) -> None:
+def _checked_certificates(settings: ServerSettings) -> Certificates | None:
     """Refuse files that no worker could use, before anything is loaded, and say what stands open."""
-    if settings.tls is not None:
-        Certificates(settings.tls)
+    certificates = None if settings.tls is None else Certificates(settings.tls)
     if settings.tokens is not None:
         Tokens(settings.tokens)
     for line in exposures(settings):
         log.warning(line)
+    return certificates
 
 
 def _order(loading: Loading) -> Prepare:

@@ -131,7 +131,3 @@ def main() -> None:
 
 async def _work(start: Start, end: socket.socket) -> None:
     await Worker(start, end).run()
-
-
-if __name__ == "__main__":
-    main()

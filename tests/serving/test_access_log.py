@@ -119,7 +119,7 @@ def test_a_file_that_is_moved_away_is_made_anew_within_a_second(tmp_path: Path) 
     now[0] += 1.1
     log.write(access(id="3"))
     path.unlink()
-    log.reopen()
+    now[0] += 1.1
     log.write(access(id="4"))
     assert [line["id"] for line in lines(tmp_path / "access.log.1")] == ["1", "2"]
     assert [line["id"] for line in lines(path)] == ["4"]

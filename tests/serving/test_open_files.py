@@ -8,7 +8,7 @@ import pytest
 
 SCRIPT = """
 import resource, sys
-from serving.workers.open_files import allow_open_files
+from serving.open_files import allow_open_files
 soft, hard = map(int, sys.argv[1:])
 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 print(allow_open_files(), *resource.getrlimit(resource.RLIMIT_NOFILE))

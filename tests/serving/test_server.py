@@ -250,3 +250,33 @@ def test_reflection(channel):
     }
     proto = FileDescriptorProto.FromString(file.file_descriptor_response.file_descriptor_proto[0])
     assert {method.name for method in proto.service[0].method} == set(METHODS)
+
+
+@pytest.mark.parametrize("kind", ["inputs", "outputs", "parameters"])
+def test_more_than_any_model_needs_is_refused(status_of, kind):
+    request = pb.ModelInferRequest(model_name="digits")
+    for number in range(1025):
+        if kind == "parameters":
+            request.parameters[str(number)].bool_param = True
+        else:
+            getattr(request, kind).add(name=str(number))
+    code, details = status_of("ModelInfer", request)
+    assert (code, details) == (grpc.StatusCode.INVALID_ARGUMENT, f"1025 {kind} came, expected at most 1024")
+
+
+def test_many_typed_values_are_to_come_raw(status_of):
+    request = pb.ModelInferRequest(model_name="digits")
+    image = request.inputs.add(name="image", datatype="UINT8", shape=[1, (1 << 20) + 1])
+    image.contents.uint_contents.extend([1] * ((1 << 20) + 1))
+    code, details = status_of("ModelInfer", request)
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert details == "1048577 values came typed, expected at most 1048576: send raw contents"
+
+
+@pytest.mark.parametrize("name", ["timeout", "priority"])
+@pytest.mark.parametrize("value", [{"string_param": "5"}, {"double_param": 5.0}, {"int64_param": -5}])
+def test_parameters_that_are_no_whole_numbers_are_refused(status_of, name, value):
+    request = pb.ModelInferRequest(model_name="digits", parameters={name: pb.InferParameter(**value)})
+    code, details = status_of("ModelInfer", request)
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert f"the parameter {name} as {next(iter(value))}" in details

@@ -6,6 +6,7 @@ import shutil
 import signal
 import time
 from pathlib import Path
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
@@ -48,8 +49,6 @@ async def replaced(server, gone):
 
 
 def metrics(server):
-    from urllib.request import urlopen
-
     with urlopen(server.metrics_url, timeout=10) as page:  # noqa: S310  (our own server's)
         return page.read()
 
@@ -88,23 +87,13 @@ async def test_a_worker_that_dies_before_all_are_ready_is_made_up_for(
     tmp_path, publish_classifier, start_server
 ):
     publish_classifier(tmp_path, "digits", 1, idle_turns=200_000)  # takes a while to warm up
-    starting = asyncio.create_task(asyncio.to_thread(start_server, tmp_path, "--workers", 2))
-
-    def servers():
-        tasks = Path(f"/proc/{os.getpid()}/task").iterdir()
-        return [each for task in tasks for each in (task / "children").read_text().split()]
-
-    await until(lambda: str(tmp_path).encode() in commands(servers()))
-    mine_is = next(each for each in servers() if str(tmp_path).encode() in commands([each]))
-    await until(lambda: len(Path(f"/proc/{mine_is}/task/{mine_is}/children").read_text().split()) == 2)
-    gone = int(Path(f"/proc/{mine_is}/task/{mine_is}/children").read_text().split()[0])
+    began = []
+    starting = asyncio.to_thread(start_server, tmp_path, "--workers", 2, began=began.append)
+    server = asyncio.create_task(starting)
+    await until(lambda: began and len(workers_of(began[0])) == 2)
+    gone = workers_of(began[0])[0]
     os.kill(gone, signal.SIGKILL)
-    server = await starting
-    await replaced(server, gone)
-
-
-def commands(processes):
-    return b" ".join(Path(f"/proc/{each}/cmdline").read_bytes() for each in processes)
+    await replaced(await server, gone)
 
 
 @pytest.mark.slow

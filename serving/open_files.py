@@ -2,8 +2,16 @@
 
 import resource
 
+# Of them, for the connections of gRPC and again for those of HTTP; models, logs and pipes need some, too.
+CONNECTIONS_SHARE = 0.4
+
 # Beyond it the operating system's tables grow for nothing.
 ENOUGH = 65_536
+
+
+def connections_of(files: int) -> int:
+    """How many connections each of gRPC and HTTP may hold of a process that may open so many files."""
+    return int(files * CONNECTIONS_SHARE)
 
 
 def allow_open_files() -> int:
