@@ -13,6 +13,7 @@ from serving.protocol import MAX_ID_BYTES, MAX_NAMED, SEQUENCE, SHARED_MEMORY
 from serving.rest.binary import read_binary, split_body
 from serving.rest.json_codec import decode_json, read_values
 from serving.rest.messages import InferenceRequest, InputTensor, Parameters, RequestedOutput
+from serving.rest.outline import check_outline
 
 MAX_PRIORITY = 2**31 - 1
 
@@ -53,11 +54,14 @@ def read_request(
         InvalidTensor: a tensor contradicts itself.
     """
     head, content = split_body(body, header)
+    check_outline(head)
     request = decode_json(head, _DECODER, "the request")
     parameters = request.parameters or {}
     _refuse("request", parameters, SEQUENCE)
     outputs = request.outputs or []
     named = {"inputs": len(request.inputs), "outputs": len(outputs), "parameters": len(parameters)}
+    for own in [each.parameters for each in request.inputs] + [each.parameters for each in outputs]:
+        named["parameters"] = max(named["parameters"], len(own or ()))
     for kind, count in named.items():
         if count > MAX_NAMED:
             raise InvalidRequest(f"{count} {kind} came, expected at most {MAX_NAMED}")

@@ -161,3 +161,42 @@ def test_what_is_no_request_is_refused(rest, body, said):
     assert status == 400
     assert said in answer["error"]
     assert len(answer["error"]) < 500
+
+
+def members(count):
+    """JSON of so many parameters."""
+    return b"{" + b",".join(b'"a%d":1' % number for number in range(count)) + b"}"
+
+
+TENSOR = b'{"name":"x","datatype":"FP32","shape":[1,2],"data":[1,2]%s}'
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b'{"inputs":[%s]}' % b",".join([TENSOR % b""] * 1025), "1025 inputs"),
+        (b'{"inputs":[%s]}' % b",".join([TENSOR % b""] * 20_000), "at most length 1024"),
+        (b'{"inputs":[],"parameters":%s}' % members(1025), "1025 parameters"),
+        (b'{"inputs":[],"parameters":%s}' % members(100_000), "beside its data"),
+        (b'{"inputs":[%s]}' % (TENSOR % b',"parameters":%s' % members(1025)), "1025 parameters"),
+        (b'{"inputs":[%s]}' % (TENSOR % b',"parameters":%s' % members(100_000)), "beside its data"),
+        (b'{"inputs":[],"outputs":[%s]}' % b",".join([b'{"name":"y"}'] * 1025), "1025 outputs"),
+        (b'{"inputs":[],"outputs":[%s]}' % b",".join([b'{"name":"y"}'] * 50_000), "beside its data"),
+        (b'{"inputs":[],"outputs":[{"name":"y","parameters":%s}]}' % members(1025), "1025 parameters"),
+        (b'{"inputs":[%s]}' % (TENSOR % b',"data":[%s1]' % (b"1," * 200_000)), "came with 200001 values"),
+        (b'{"inputs":[%s]}' % (TENSOR % b',"shape":[%s1]' % (b"1," * 200_000)), "beside its data"),
+        (b'{"inputs":[null]}' + b" " * 300_000, "Expected `object`, got `null`"),
+        (b'{"parameters":{}}' + b" " * 300_000, "missing required field `inputs`"),
+    ],
+)
+def test_a_request_names_no_more_than_any_model_needs(rest, content, said):
+    status, answer = rest.post("/v2/models/FP32/infer", content)
+    assert status == 400
+    assert said in answer["error"]
+
+
+def test_a_request_may_be_long_by_its_data(rest):
+    blank = b" " * 300_000
+    content = b'{"inputs":[{"name":"x","datatype":"FP32","shape":[1,2],"data":[1,%s2]}]}' % blank
+    status, answer = rest.post("/v2/models/FP32/infer", content)
+    assert (status, answer["outputs"][0]["data"]) == (200, [1.0, 2.0])
