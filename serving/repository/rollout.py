@@ -39,6 +39,9 @@ class Loading:
     stamp: Stamp
 
 
+# A loading that takes longer is told of while it lasts.
+QUIET_SECONDS = 3.0
+
 Prepare = Callable[[Loading], Awaitable[None]]
 Swap = Callable[[tuple[Loading, ...], tuple[IndexEntry, ...]], Awaitable[None]]
 
@@ -248,11 +251,16 @@ class Rollout:
             settings=settings,
             stamp=now,
         )
+        patience = asyncio.get_running_loop().call_later(
+            QUIET_SECONDS, log.info, "%s version %d is being loaded", folder.name, version
+        )
         try:
             await self._prepare(loading)
         except ModelRefused as error:
             self._refusals.refuse(folder.name, version, settings, now, str(error))
             return before
+        finally:
+            patience.cancel()
         self._refusals.accept(folder.name, version)
         return loading
 
