@@ -75,7 +75,7 @@ class Tracing:
         except (ImportError, ValueError) as error:
             raise ObservationError(f"OpenTelemetry cannot be set up so: {error}") from error
         self._service = SERVICE.full_name
-        # It warns of every try of every batch while a collector is away; that a batch was lost is an error of its.
+        # It warns of every try while a collector is away; that a batch was lost it tells as an error.
         logging.getLogger("opentelemetry").setLevel(logging.ERROR)
         self._trace = trace
         self._propagator = propagate.get_global_textmap()
