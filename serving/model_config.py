@@ -52,7 +52,7 @@ def config_message(session: Session, settings: ModelSettings) -> pb.ModelConfig:
             preferred_batch_size=settings.padding_buckets,
             max_queue_delay_microseconds=round(settings.max_delay_ms * 1000),
             priority_levels=settings.priority_levels,
-            default_priority_level=settings.default_priority,
+            default_priority_level=settings.default_priority or settings.priority_levels,
             default_queue_policy=pb.ModelQueuePolicy(
                 default_timeout_microseconds=round(settings.default_timeout_ms * 1000),
                 allow_timeout_override=True,

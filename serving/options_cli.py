@@ -129,7 +129,9 @@ class ServeOptions:
     priority_levels: Annotated[
         int, _number("priority_levels", "Of requests; 1 is served first; 0 for a single queue.")
     ] = 0
-    default_priority: Annotated[int, _number("default_priority", "Of requests that name none.")] = 0
+    default_priority: Annotated[
+        int, _number("default_priority", "Of requests that name none; 0 for the last.")
+    ] = 0
 
     # Who may ask.
     tls_certificate: Annotated[
@@ -147,6 +149,10 @@ class ServeOptions:
     max_message_mib: Annotated[int, _number("max_message_mib", "Size of one request or answer, in MiB.")] = 64
     max_streams: Annotated[int, _number("max_streams", "Requests at once on one connection.")] = 16_384
     max_header_kib: Annotated[int, _number("max_header_kib", "Size of a request's headers, in KiB.")] = 16
+
+    grpc_compression: Annotated[bool, _text("grpc_compression", "Take compressed messages over gRPC.")] = (
+        False
+    )
 
     # What is told of requests.
     access_log: Annotated[

@@ -63,7 +63,8 @@ class Session:
             ModelRefused: the model does not run, or answers otherwise than the manifest says.
         """
         try:
-            one, most = (self._measure(rows) for rows in (1, max_rows))
+            one = self._measure(1)
+            most = one if max_rows == 1 else self._measure(max_rows)
         except ModelRefused:
             raise
         except Exception as error:

@@ -98,7 +98,7 @@ class ModelSettings:
         intra_op_threads: within one operator; None for those under which parity was checked.
         padding_buckets: numbers of rows to which batches are filled up with zeros; none if empty.
         priority_levels: 1 is served first; 0 for a single queue.
-        default_priority: of requests that name none.
+        default_priority: of requests that name none; 0 for the last level.
         versions: which of them are served.
     """
 
@@ -126,9 +126,9 @@ class ModelSettings:
             raise ValueError(
                 f"padding_buckets must be 1 to max_batch_rows, {self.max_batch_rows}, not {buckets}"
             )
-        if not min(1, self.priority_levels) <= self.default_priority <= self.priority_levels:
+        if self.default_priority > self.priority_levels:
             raise ValueError(
-                "default_priority must be 1 to priority_levels, or 0 where there are none, "
+                f"default_priority must be 0 to priority_levels, {self.priority_levels}, "
                 f"not {self.default_priority}"
             )
 
@@ -156,11 +156,14 @@ class Limits:
         max_message_mib: of one request or answer.
         max_streams: requests at the same time on one connection. gRPC fails some of a client that sends more.
         max_header_kib: of one request's headers.
+        grpc_compression: whether messages of gRPC may come compressed: a few kilobytes then take as much room
+            as `max_message_mib`, and gRPC bounds them one by one alone. REST bounds what it unpacks together.
     """
 
     max_message_mib: int = 64
     max_streams: int = 16_384
     max_header_kib: int = 16
+    grpc_compression: bool = False
 
     def __post_init__(self) -> None:
         """Reject limits that hold nothing off, or everything."""

@@ -92,8 +92,9 @@ class Line:
 
     def level(self, priority: int) -> int:
         """Where a priority belongs; one that is 0 or unknown gives the default, as in Triton."""
-        known = 1 <= priority <= self._settings.priority_levels
-        return max(0, (priority if known else self._settings.default_priority) - 1)
+        levels = self._settings.priority_levels
+        known = 1 <= priority <= levels
+        return max(0, (priority if known else self._settings.default_priority or levels) - 1)
 
     def admit(self, item: Item) -> None:
         """Add an item.

@@ -5,6 +5,7 @@ limits of the exporter, the sizes of the queue and of batches.
 """
 
 import importlib.util
+import logging
 import os
 import threading
 from collections.abc import Iterable, Mapping
@@ -74,6 +75,8 @@ class Tracing:
         except (ImportError, ValueError) as error:
             raise ObservationError(f"OpenTelemetry cannot be set up so: {error}") from error
         self._service = SERVICE.full_name
+        # It warns of every try while a collector is away; that a batch was lost it tells as an error.
+        logging.getLogger("opentelemetry").setLevel(logging.ERROR)
         self._trace = trace
         self._propagator = propagate.get_global_textmap()
         self._tracer = self._provider.get_tracer("keraport", release)

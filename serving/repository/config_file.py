@@ -1,5 +1,6 @@
 """The small typed file beside a model's versions that says how it is batched and run."""
 
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -31,10 +32,21 @@ def read_model_settings(folder: Path, defaults: ModelSettings) -> ModelSettings:
     try:
         values = read_toml(real)
         refuse_unknown(values, (each.name for each in fields(ModelSettings)))
-        return replace(defaults, **{key: _converted(key, value) for key, value in values.items()})
+        own = {key: _converted(key, value) for key, value in values.items()}
+        return replace(defaults, **(_fitting(defaults, own) | own))
     except (ConfigError, ValueError) as error:
         # The client that asks for the repository's index reads this: the path stops at the model's name.
         raise ModelRefused(f"{folder.name}/{CONFIG_NAME}: {error}") from error
+
+
+def _fitting(defaults: ModelSettings, own: Mapping[str, Any]) -> dict[str, Any]:
+    """Those defaults that the model's own settings leave no room for, cut to what they leave."""
+    rows = own.get("max_batch_rows", defaults.max_batch_rows)
+    levels = own.get("priority_levels", defaults.priority_levels)
+    return {
+        "padding_buckets": tuple(bucket for bucket in defaults.padding_buckets if bucket <= rows),
+        "default_priority": min(defaults.default_priority, levels),
+    }
 
 
 def _converted(key: str, value: object) -> Any:  # noqa: ANN401  (as the field's type says)

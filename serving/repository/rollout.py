@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from serving.errors import LoadRefused, ModelNotFound, ModelRefused, RepositoryError, quoted
-from serving.index import IndexEntry, State
+from serving.index import IndexEntry
 from serving.repository.config_file import read_model_settings
 from serving.repository.layout import ModelFolder, Stamp, model_names, read_model_folder, stamp
+from serving.repository.refusals import Refusals
 from serving.settings import ModelSettings, Policy
 
 log = logging.getLogger(__name__)
@@ -38,12 +39,8 @@ class Loading:
     stamp: Stamp
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Refusal:
-    settings: ModelSettings
-    stamp: Stamp
-    reason: str
-
+# A loading that takes longer is told of while it lasts.
+QUIET_SECONDS = 3.0
 
 Prepare = Callable[[Loading], Awaitable[None]]
 Swap = Callable[[tuple[Loading, ...], tuple[IndexEntry, ...]], Awaitable[None]]
@@ -71,8 +68,8 @@ class Rollout:
         self._swap = swap
         self._generations = itertools.count(1)
         self._live: dict[str, dict[int, Loading]] = {}
-        self._refused: dict[tuple[str, int], _Refusal] = {}
-        self._complaints: dict[str, str] = {}
+        self._refusals = Refusals()
+        self._published: tuple[Loading, ...] | None = None
         self._unloaded: set[str] = set()
         self.lock = asyncio.Lock()
 
@@ -84,32 +81,6 @@ class Rollout:
             for _, versions in sorted(self._live.items())
             for number in sorted(versions, reverse=True)
         )
-
-    @property
-    def index(self) -> tuple[IndexEntry, ...]:
-        """What is known of each version."""
-        entries = {
-            (each.model, each.version): IndexEntry(
-                name=each.model, version=str(each.version), state=State.READY
-            )
-            for each in self.live
-        }
-        for (model, version), refusal in self._refused.items():
-            known = entries.get((model, version))
-            reason = (
-                refusal.reason if known is None else f"the files changed, and are refused: {refusal.reason}"
-            )
-            entries[model, version] = IndexEntry(
-                name=model,
-                version=str(version),
-                state=State.UNAVAILABLE if known is None else State.READY,
-                reason=reason,
-            )
-        for model, complaint in self._complaints.items():
-            entries[model, 0] = IndexEntry(name=model, version="", state=State.UNAVAILABLE, reason=complaint)
-        for model in self._unloaded:
-            entries[model, 0] = IndexEntry(name=model, version="", state=State.UNAVAILABLE, reason="unloaded")
-        return tuple(entries[key] for key in sorted(entries))
 
     async def begin(self) -> None:
         """Serve what the repository holds.
@@ -141,7 +112,7 @@ class Rollout:
             names = await asyncio.to_thread(model_names, self._repository)
             if self._only is not None:
                 names = tuple(name for name in names if name == self._only)
-            for gone in {*self._live, *self._complaints, *self._unloaded} - {*names}:
+            for gone in {*self._live, *self._refusals.models, *self._unloaded} - {*names}:
                 self._forget(gone)
                 self._unloaded.discard(gone)
             for name in names:
@@ -149,29 +120,31 @@ class Rollout:
                     await self._refresh_model(name)
             await self._publish()
 
-    async def bring_up(self, prepare: Prepare) -> None:
-        """Have one more worker serve what the others do; it is one of those that are prepared and swapped.
+    async def bring_up(self, prepare: Prepare, join: Callable[[], None]) -> None:
+        """Have one more worker serve what the others do.
 
         A version that it cannot load, or whose files have changed, is served no longer by anyone, so that all
         answer alike; what else the model has takes its place.
 
         Args:
             prepare: loads a version in that worker alone; raises ModelRefused if it cannot.
+            join: from its call on it is one of those in which versions are prepared and swapped.
         """
         async with self.lock:
-            changed = set()
+            lost: list[Loading] = []
             for loading in self.live:
-                key = (loading.model, loading.version)
                 now = await asyncio.to_thread(stamp, self._repository / loading.model / str(loading.version))
                 try:
                     if now == loading.stamp:
                         await prepare(loading)
                         continue
                 except ModelRefused as error:
-                    self._refuse(key, loading.settings, now, str(error))
+                    self._refusals.refuse(loading.model, loading.version, loading.settings, now, str(error))
+                lost.append(loading)
+            join()
+            for loading in lost:
                 del self._live[loading.model][loading.version]
-                changed.add(loading.model)
-            for name in sorted(changed):
+            for name in sorted({loading.model for loading in lost}):
                 log.warning("%s is looked at anew: a new worker cannot load what the others serve", name)
                 await self._refresh_model(name)
             await self._publish()
@@ -188,15 +161,10 @@ class Rollout:
             if model not in names or self._only not in (None, model):
                 raise ModelNotFound(f"the repository holds no model {quoted(model)}: publish it first")
             self._unloaded.discard(model)
-            for key in [key for key in self._refused if key[0] == model]:
-                del self._refused[key]
+            self._refusals.forget(model)
             await self._refresh_model(model)
             await self._publish()
-            reasons = [
-                f"version {key[1]}: {self._refused[key].reason}" for key in self._refused if key[0] == model
-            ]
-            if model in self._complaints:
-                reasons.append(self._complaints[model])
+            reasons = self._refusals.reasons(model)
             if reasons:
                 raise LoadRefused(f"{model} {'; '.join(reasons)}")
 
@@ -215,32 +183,29 @@ class Rollout:
 
     def _forget(self, model: str) -> None:
         self._live.pop(model, None)
-        self._complaints.pop(model, None)
-        for key in [key for key in self._refused if key[0] == model]:
-            del self._refused[key]
+        self._refusals.forget(model)
 
     async def _publish(self) -> None:
-        await self._swap(self.live, self.index)
+        live = self.live
+        index = self._refusals.index(((each.model, each.version) for each in live), self._unloaded)
+        await self._swap(live, index)
+        if self._published is not None:
+            _tell({*self._published}, {*live})
+        self._published = live
 
     async def _refresh_model(self, name: str) -> None:
         folder = await asyncio.to_thread(read_model_folder, self._repository / name)
         try:
             settings = read_model_settings(folder.path, self._defaults)
         except ModelRefused as refusal:
-            self._complain(name, str(refusal))
+            self._refusals.complain(name, str(refusal))
             return
         if folder.complaint:
-            self._complain(name, folder.complaint)
+            self._refusals.complain(name, folder.complaint)
             if not folder.readable:
                 return
         else:
-            self._complaints.pop(name, None)
-        listed = settings.versions.versions
-        for key in [key for key in self._refused if key[0] == name]:
-            if key[1] not in (*folder.versions, *listed):
-                del self._refused[key]
-        for version in {*listed} - {*folder.versions}:
-            self._refuse((name, version), settings, (), "it is to be served, but is not published")
+            self._refusals.content(name)
         chosen = await self._choose(folder, settings)
         if chosen or not folder.versions:
             self._live[name] = chosen
@@ -252,12 +217,18 @@ class Rollout:
         policy = settings.versions
         most = policy.latest if policy.kind is Policy.LATEST else len(folder.versions)
         chosen: dict[int, Loading] = {}
+        tried = {*policy.versions} - {*folder.versions}
+        for version in tried:
+            reason = "it is to be served, but is not published"
+            self._refusals.refuse(folder.name, version, settings, (), reason)
         for version in self._candidates(folder, settings):
             if len(chosen) == most:
                 break
+            tried.add(version)
             loading = await self._try(folder, version, settings)
             if loading is not None:
                 chosen[version] = loading
+        self._refusals.keep(folder.name, tried)
         return chosen
 
     def _candidates(self, folder: ModelFolder, settings: ModelSettings) -> Iterator[int]:
@@ -266,14 +237,12 @@ class Rollout:
 
     async def _try(self, folder: ModelFolder, version: int, settings: ModelSettings) -> Loading | None:
         """The loading of a version that can be served; its earlier one if what it has become is refused."""
-        key = (folder.name, version)
         before = self._live.get(folder.name, {}).get(version)
         now = await asyncio.to_thread(stamp, folder.path / str(version))
         if before is not None and (before.settings, before.stamp) == (settings, now):
-            self._refused.pop(key, None)
+            self._refusals.accept(folder.name, version)
             return before
-        refusal = self._refused.get(key)
-        if refusal is not None and (refusal.settings, refusal.stamp) == (settings, now):
+        if self._refusals.holds(folder.name, version, settings, now):
             return before
         loading = Loading(
             model=folder.name,
@@ -282,21 +251,29 @@ class Rollout:
             settings=settings,
             stamp=now,
         )
+        patience = asyncio.get_running_loop().call_later(
+            QUIET_SECONDS, log.info, "%s version %d is being loaded", folder.name, version
+        )
         try:
             await self._prepare(loading)
         except ModelRefused as error:
-            self._refuse(key, settings, now, str(error))
+            self._refusals.refuse(folder.name, version, settings, now, str(error))
             return before
-        self._refused.pop(key, None)
+        finally:
+            patience.cancel()
+        self._refusals.accept(folder.name, version)
         return loading
 
-    def _refuse(self, key: tuple[str, int], settings: ModelSettings, seen: Stamp, reason: str) -> None:
-        refusal = _Refusal(settings=settings, stamp=seen, reason=reason)
-        if self._refused.get(key) != refusal:
-            log.warning("%s version %s is not served: %s", *key, reason)
-            self._refused[key] = refusal
 
-    def _complain(self, name: str, complaint: str) -> None:
-        if self._complaints.get(name) != complaint:
-            log.warning("%s", complaint)
-            self._complaints[name] = complaint
+def _tell(before: set[Loading], now: set[Loading]) -> None:
+    """Log what is served anew and what no longer is."""
+    versions = {(each.model, each.version) for each in now}
+    for each in sorted(now - before, key=_order):
+        log.info("%s version %d is served from now on", each.model, each.version)
+    for each in sorted(before - now, key=_order):
+        if (each.model, each.version) not in versions:
+            log.info("%s version %d is served no longer", each.model, each.version)
+
+
+def _order(loading: Loading) -> tuple[str, int]:
+    return loading.model, loading.version

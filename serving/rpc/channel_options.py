@@ -31,6 +31,8 @@ MAX_PING_STRIKES = 2
 
 MAX_PENDING = 100_000
 
+IDENTITY = 1 << 0  # in gRPC's set of compression algorithms
+
 
 def channel_options(
     limits: Limits, *, reuse_port: bool, max_connections: int, patience: Patience | None = None
@@ -49,6 +51,7 @@ def channel_options(
     headers = limits.max_header_kib * 1024
     return (
         ("grpc.so_reuseport", int(reuse_port)),
+        *(() if limits.grpc_compression else (("grpc.compression_enabled_algorithms_bitset", IDENTITY),)),
         # Of a message after decompression, too.
         ("grpc.max_receive_message_length", message),
         ("grpc.max_send_message_length", message),

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import logging
 import socket
+import time
 from collections.abc import Awaitable, Callable
 from typing import Self
 
@@ -20,7 +21,11 @@ class ChannelClosed(Exception):  # noqa: N818  (named for what happened)
 
 
 class Channel:
-    """One end: asks, and answers what the other end asks."""
+    """One end: asks, and answers what the other end asks.
+
+    Attributes:
+        heard: when the other end last said anything, in monotonic seconds.
+    """
 
     def __init__(
         self,
@@ -35,6 +40,7 @@ class Channel:
         self._asked: dict[int, asyncio.Future[AnyMessage]] = {}
         self._answering: set[asyncio.Task[None]] = set()
         self._closed = False
+        self.heard = time.monotonic()
 
     @classmethod
     async def over(cls, end: socket.socket, answer: Callable[[AnyMessage], Awaitable[AnyMessage]]) -> Self:
@@ -77,6 +83,7 @@ class Channel:
             self._writer.close()
 
     def _hear(self, frame: Frame) -> None:
+        self.heard = time.monotonic()
         if frame.answers:
             future = self._asked.get(frame.number)
             if future is not None and not future.done():

@@ -40,9 +40,12 @@ class _Member:
     channel: Channel
     hearing: asyncio.Task[None]
     began: float = field(default_factory=time.monotonic)
-    heard: float = field(default_factory=time.monotonic)
+    joined: bool = True
     ready: bool = False
     counts: tuple[ModelCounts, ...] = ()
+
+    def join(self) -> None:
+        self.joined = True
 
 
 class Crew:
@@ -54,7 +57,7 @@ class Crew:
         *,
         size: int,
         answer: Answer,
-        bring_up: Callable[[Callable[[AnyMessage], Awaitable[AnyMessage]]], Awaitable[None]],
+        bring_up: Callable[[Answer, Callable[[], None]], Awaitable[None]],
     ) -> None:
         """Prepare to start them.
 
@@ -62,7 +65,8 @@ class Crew:
             start: what each is told first.
             size: how many.
             answer: what answers their questions.
-            bring_up: makes a replacement do what the others do, given what asks it.
+            bring_up: makes a replacement do what the others do, given what asks it, and what says that it is
+                one of those that are asked together.
         """
         self._start = start
         self._size = size
@@ -96,7 +100,8 @@ class Crew:
             WorkerLost: none is left to answer.
         """
         asked = await asyncio.gather(
-            *(member.channel.ask(message) for member in self._members), return_exceptions=True
+            *(member.channel.ask(message) for member in self._members if member.joined),
+            return_exceptions=True,
         )
         answers = []
         for answer in asked:
@@ -127,13 +132,15 @@ class Crew:
             members = [*self._members]
             await asyncio.gather(*(self._collect(member) for member in members))
             for member in members:
-                if time.monotonic() - member.heard > MUTE_SECONDS:
+                if time.monotonic() - member.channel.heard > MUTE_SECONDS:
                     log.warning("worker %d has not answered for %g s", member.process.pid, MUTE_SECONDS)
                     _kill(member)
 
     async def stop(self, message: AnyMessage, within_s: float) -> None:
         """Send a last message, and wait until all have ended; those that do not are killed."""
         self._stopping = True
+        for member in self._members:
+            member.join()
         with contextlib.suppress(WorkerLost, TimeoutError):
             await asyncio.wait_for(self.ask_all(message), within_s)
         await self._end(within_s=ANSWER_SECONDS)
@@ -195,10 +202,11 @@ class Crew:
 
     async def _replace(self) -> None:
         replacement = await self._spawn()
+        replacement.joined = False
         # Watched from now on, for it may be gone before it is brought up.
         self._admit(replacement)
         try:
-            await self._bring_up(replacement.channel.ask)
+            await self._bring_up(replacement.channel.ask, replacement.join)
         except (ChannelClosed, ServingError) as error:
             reason = f": {error}" if str(error) else ""
             log.warning("worker %d did not start%s", replacement.process.pid, reason)
@@ -211,7 +219,6 @@ class Crew:
             answer = await asyncio.wait_for(member.channel.ask(Collect()), ANSWER_SECONDS)
             if isinstance(answer, Counted):
                 member.counts = answer.counts
-                member.heard = time.monotonic()
 
 
 def _kill(member: _Member) -> None:

@@ -69,6 +69,7 @@ async def supervise(settings: ServerSettings) -> None:
         SecurityError: a certificate, key or token file cannot be used.
     """
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s: %(message)s")
+    logging.getLogger("serving").setLevel(logging.INFO)
     check_observing(settings.log)
     certificates = _checked_certificates(settings)
     stop = _stop_signal()
@@ -183,12 +184,16 @@ class Supervisor:
         await self._crew.stop(Drain(), self._settings.grace_s + CLOSING_SECONDS)
 
     async def _poll(self, every_s: float) -> None:
+        complaint = ""
         while True:
             await asyncio.sleep(every_s)
             try:
                 await self._rollout.refresh()
+                complaint = ""
             except (RepositoryError, WorkerLost) as error:
-                log.warning("the repository was not looked through: %s", error)
+                if str(error) != complaint:  # once, not at every look
+                    complaint = str(error)
+                    log.warning("the repository was not looked through: %s", complaint)
             except Exception:
                 log.exception("the repository was not looked through")
 
@@ -218,13 +223,13 @@ class Supervisor:
         for answer in await self._crew.ask_all(_swap_order(live, index)):
             _require_done(answer, RepositoryError)
 
-    async def _bring_up(self, ask: Ask) -> None:
+    async def _bring_up(self, ask: Ask, join: Callable[[], None]) -> None:
         """Make a new worker serve what the others do."""
 
         async def prepare(loading: Loading) -> None:
             _require_done(await ask(_order(loading)), ModelRefused)
 
-        await self._rollout.bring_up(prepare)
+        await self._rollout.bring_up(prepare, join)
         _require_done(await ask(Open()), StartError)
 
 

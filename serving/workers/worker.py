@@ -124,6 +124,7 @@ def main() -> None:
     # Ctrl-C reaches all processes of a terminal; only the supervisor decides what comes of it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s: %(message)s")
+    logging.getLogger("serving").setLevel(logging.INFO)
     end = socket.socket(fileno=int(sys.argv[1]))
     start = receive_first(end)
     asyncio.run(_work(start, end))

@@ -73,3 +73,13 @@ async def test_the_oldest_of_any_level_ends_the_delay(bench_of):
     await bench.advance(0.002)
     assert bench.model.batches == [[2, 1]]
     await bench.open()
+
+
+async def test_without_a_default_whoever_names_no_level_comes_last(bench_of):
+    bench = await bench_of(max_batch_rows=1, priority_levels=2)
+    await bench.submit(1)
+    for value, priority in ((2, 0), (3, 2), (4, 1)):
+        await bench.submit(value, priority=priority)
+    for _ in range(4):
+        await bench.open()
+    assert bench.model.batches == [[1], [4], [2], [3]]

@@ -21,7 +21,6 @@ from serving.settings import ModelSettings
         ({"padding_buckets": (0, 2)}, "padding_buckets must be"),
         ({"padding_buckets": (8,), "max_batch_rows": 7}, "padding_buckets must be 1 to max_batch_rows"),
         ({"priority_levels": 33}, "priority_levels must be"),
-        ({"priority_levels": 2}, "default_priority must be 1 to priority_levels"),
         ({"priority_levels": 2, "default_priority": 3}, "default_priority must be"),
         ({"default_priority": 1}, "default_priority must be"),
     ],

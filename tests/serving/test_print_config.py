@@ -165,7 +165,7 @@ BAD_OPTIONS = [
     (["--metrics-port", 8001], "port, http_port and metrics_port must differ"),
     (["--padding-buckets", "8,128"], "padding_buckets must be 1 to max_batch_rows, 64, not (8, 128)"),
     (["--padding-buckets", "8,8"], "padding_buckets must be at most 64 numbers that grow"),
-    (["--default-priority", 1], "default_priority must be 1 to priority_levels, or 0 where there are none"),
+    (["--default-priority", 1], "default_priority must be 0 to priority_levels, 0, not 1"),
     (["--tls-key", "k.pem"], "tls_certificate and tls_key go together"),
     (["--host", ""], "host must be an address or a name"),
     (["--traces", "localhost:4318"], "traces must be a URL such as http://localhost:4318"),

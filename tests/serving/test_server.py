@@ -280,3 +280,12 @@ def test_parameters_that_are_no_whole_numbers_are_refused(status_of, name, value
     code, details = status_of("ModelInfer", request)
     assert code is grpc.StatusCode.INVALID_ARGUMENT
     assert f"the parameter {name} as {next(iter(value))}" in details
+
+
+@pytest.mark.parametrize("algorithm", [grpc.Compression.Gzip, grpc.Compression.Deflate])
+def test_compressed_messages_are_refused_unless_allowed(digits_server, algorithm):
+    with grpc.insecure_channel(digits_server.url, compression=algorithm) as channel:
+        ask = channel.unary_unary(METHODS["ModelInfer"].path)
+        with pytest.raises(grpc.RpcError) as caught:
+            ask(b"\0" * 100_000, timeout=30)
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED

@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import http.client
 import itertools
 import resource
 import socket
 from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 import grpc.aio
 import numpy as np
@@ -35,7 +37,7 @@ def server(tmp_path_factory, publish_classifier, start_server):
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(FILES, hard)), hard))
     repository = tmp_path_factory.mktemp("attacked")
     publish_classifier(repository)
-    yield start_server(repository)
+    yield start_server(repository, "--grpc-compression")
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
@@ -60,6 +62,7 @@ class Attack:
 
     def __init__(self, server, crowd, stack):
         self.url = server.url
+        self._addresses = {"grpc": server.url, "http": urlsplit(server.http_url).netloc}
         self.seconds = []
         self._crowd = crowd
         self._stack = stack
@@ -70,15 +73,23 @@ class Attack:
         channel = grpc.aio.insecure_channel(self.url, options=(("grpc.use_local_subchannel_pool", 1),))
         async with channel:
             await channel.unary_unary(METHODS["ServerLive"].path)(b"", timeout=60)
+        await asyncio.to_thread(self._get_live)
         for _ in range(2):
             numbers = itertools.islice(self._numbers, requests)
             replies = await asyncio.gather(*(self._crowd.ask(number, 1 + number % 64) for number in numbers))
             assert [reply for reply in replies if not reply.answered] == []
             self.seconds.append(max(reply.seconds for reply in replies))
 
-    async def connect(self, *content: bytes) -> "Connection":
+    def _get_live(self):
+        with contextlib.closing(
+            http.client.HTTPConnection(self._addresses["http"], timeout=60)
+        ) as connection:
+            connection.request("GET", "/v2/health/live")
+            assert connection.getresponse().status == 200
+
+    async def connect(self, *content: bytes, over: str = "grpc") -> "Connection":
         """A connection that sends this, and of which nobody reads unless asked to."""
-        host, port = self.url.rsplit(":", 1)
+        host, port = self._addresses[over].rsplit(":", 1)
         connection = socket.socket()
         connection.setblocking(False)
         self._stack.callback(connection.close)
@@ -94,19 +105,16 @@ class Connection:
     def __init__(self, connection):
         self._socket = connection
         self._loop = asyncio.get_running_loop()
+        self.seen = b""
 
     async def send(self, *content):
         await self._loop.sock_sendall(self._socket, b"".join(content))
 
     async def received(self, text: bytes) -> bytes:
-        """What the server sends, up to this text and what comes with it, or to its end."""
-        content = b""
-        while text not in content[:-1]:
-            part = await self._part()
-            if not part:
-                break
-            content += part
-        return content
+        """What the server has sent, up to this text and what comes with it, or to its end."""
+        while text not in self.seen[:-1] and (part := await self._part()):
+            self.seen += part
+        return self.seen
 
     async def takes(self, parts: Iterable[bytes]) -> bool:
         """Whether the server lets all of this come; it is read meanwhile, so that it can."""
@@ -130,8 +138,8 @@ class Connection:
             return b""
 
     async def _read_on(self):
-        while await self._part():
-            pass
+        while part := await self._part():
+            self.seen += part
 
 
 def frame(kind, flags, stream, payload=b""):
@@ -274,14 +282,15 @@ async def test_a_message_that_is_too_long(attack, size, packing):
 
 @pytest.mark.parametrize("ends", [True, pytest.param(False, marks=pytest.mark.slow)])
 async def test_a_flood_of_headers(attack, ends):
-    """Headers without end, or with an end after 64 MiB."""
+    """64 MiB of them: refused once they end, held nowhere as long as they do not."""
     connection = await attack.connect(opening(), frame(HEADERS, 0, 1, request_headers()))
     part = b"".join(literal(b"x-%d" % number, bytes(100)) for number in range(140))
     flood = itertools.repeat(frame(CONTINUATION, 0, 1, part), 64 * MIB // len(part))
-    last = [frame(CONTINUATION, END_HEADERS, 1)] if ends else []
-    if await connection.takes(itertools.chain(flood, last)):
-        assert b"grpc-status\x018" in await connection.received(b"grpc-status")
+    taken = await connection.takes(flood)
     await attack.others_are_served()
+    if ends and taken:
+        await connection.send(frame(CONTINUATION, END_HEADERS, 1))
+        assert b"grpc-status\x018" in await connection.received(b"grpc-status\x01")
 
 
 @pytest.mark.slow
@@ -308,4 +317,41 @@ async def test_requests_that_are_taken_back_at_once(attack):
 async def test_pings_without_end(attack):
     connection = await attack.connect(opening())
     await connection.takes(itertools.repeat(frame(PING, 0, 0, bytes(8)), 200_000))
+    await attack.others_are_served()
+
+
+HTTP_HEAD = b"POST /v2/models/digits/infer HTTP/1.1\r\nHost: localhost\r\n"
+
+
+async def test_http_connections_that_idle_or_stop_halfway(attack):
+    halves = (
+        b"",
+        b"GE",
+        HTTP_HEAD,
+        HTTP_HEAD + b"X-Long: aaaaaaaa",
+        HTTP_HEAD + b"Content-Length: 1000\r\n\r\n{",
+        HTTP_HEAD + b"Transfer-Encoding: chunked\r\n\r\n3e8\r\n{",
+        PREFACE,
+    )
+    await asyncio.gather(*(attack.connect(half, over="http") for half in halves for _ in range(40)))
+    await attack.others_are_served()
+
+
+@pytest.mark.slow
+async def test_http_bodies_that_go_on_for_a_gigabyte(attack):
+    """Refused by its length, or cut off once it is too long."""
+    declared = await attack.connect(HTTP_HEAD, b"Content-Length: %d\r\n\r\n" % GIB, over="http")
+    assert b" 413 " in await declared.received(b"\r\n")
+    chunked = await attack.connect(HTTP_HEAD, b"Transfer-Encoding: chunked\r\n\r\n", over="http")
+    chunk = b"%x\r\n" % MIB + bytes(MIB) + b"\r\n"
+    await chunked.takes(itertools.repeat(chunk, 1024))
+    assert b" 413 " in chunked.seen
+    await attack.others_are_served()
+
+
+@pytest.mark.parametrize("part", [b"X-%d: " + b"a" * 100 + b"\r\n", b"a" * 100], ids=["many", "one"])
+async def test_a_flood_of_http_headers(attack, part):
+    connection = await attack.connect(HTTP_HEAD, over="http")
+    parts = (part % number if b"%d" in part else part for number in range(64 * MIB // len(part)))
+    assert not await connection.takes(parts)
     await attack.others_are_served()

@@ -46,7 +46,7 @@ async def test_a_killed_worker_costs_what_it_had_in_flight(
 ):
     # So long a run, about 30 ms, that the victim is busy when the signal comes.
     publish_classifier(tmp_path, idle_turns=40_000)
-    server = start_server(tmp_path, "--workers", WORKERS)
+    server = start_server(tmp_path, "--workers", WORKERS, "--max-batch", 4)
     port = int(server.url.rpartition(":")[2])
 
     def workers():

@@ -9,13 +9,21 @@ import pytest
 STREAMS = 16
 
 
-@pytest.mark.parametrize("requests", [600, pytest.param(10_000, marks=pytest.mark.slow)])
-async def test_each_of_many_concurrent_requests_gets_its_own_rows(
-    tmp_path, publish_classifier, start_server, crowd_of, report, requests
+async def test_each_of_many_concurrent_requests_gets_its_own_rows(digits_server, crowd_of, report):
+    await ask_at_once(digits_server, crowd_of, report, 600)
+
+
+@pytest.mark.slow
+async def test_each_of_ten_thousand_concurrent_requests_gets_its_own_rows(
+    tmp_path, publish_classifier, start_server, crowd_of, report
 ):
     # Long enough a run for others to queue, so that most batches are shared.
     publish_classifier(tmp_path, idle_turns=2000)
-    server = start_server(tmp_path, "--max-queue", requests, "--max-queue-mib", 1024)
+    server = start_server(tmp_path, "--max-queue", 10_000, "--max-queue-mib", 1024)
+    await ask_at_once(server, crowd_of, report, 10_000)
+
+
+async def ask_at_once(server, crowd_of, report, requests):
     random = np.random.default_rng(11)
     numbers = random.permutation(requests).tolist()
     rows = random.integers(1, 65, requests).tolist()

@@ -20,7 +20,7 @@ async def test_stops_under_load_cut_nobody_off(tmp_path, publish_classifier, sta
     random = np.random.default_rng(13)
     answered = refused = 0
     for stop in range(STOPS):
-        server = start_server(tmp_path, "--max-batch", 4)
+        server = start_server(tmp_path, "--max-batch", 4, "--workers", 2)
         async with crowd_of(server) as crowd:
             askers = [asyncio.create_task(asked_until_refused(crowd, asker)) for asker in range(ASKERS)]
             await asyncio.sleep(random.uniform(0.05, 0.3))

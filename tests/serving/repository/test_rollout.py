@@ -185,3 +185,66 @@ async def test_a_model_whose_versions_are_gone_ends_and_clients_are_not_told_whe
     shutil.rmtree(tmp_path / "digits")
     await stage.refreshed()
     assert [entry[0] for entry in stage.index] == ["letters"]
+
+
+async def test_what_changes_is_logged(tmp_path, publish_classifier, rollout_of, caplog):
+    publish_classifier(tmp_path, "digits", 1)
+    stage = rollout_of(tmp_path)
+    with caplog.at_level(logging.INFO, "serving"):
+        await stage.begun()
+        assert caplog.messages == []
+        publish_classifier(tmp_path, "digits", 2)
+        await stage.refreshed()
+        await stage.refreshed()
+    assert caplog.messages == [
+        "digits version 2 is served from now on",
+        "digits version 1 is served no longer",
+    ]
+
+
+async def test_reasons_that_hold_no_longer_are_not_told(tmp_path, publish_classifier, rollout_of):
+    for version in (1, 2):
+        publish_classifier(tmp_path, "digits", version)
+    publish_classifier(tmp_path, "digits", 3, verdict=Verdict.FAIL)
+    stage = rollout_of(tmp_path)
+    assert await stage.begun() == {"digits": [2]}
+    (tmp_path / "digits" / "config.toml").write_text("versions = [1]")
+    assert await stage.refreshed() == {"digits": [1]}
+    assert stage.index == [("digits", "1", "READY", "")]
+
+
+async def test_a_worker_that_comes_later_serves_the_same(tmp_path, publish_classifier, rollout_of):
+    publish_classifier(tmp_path, "letters", 1)
+    publish_classifier(tmp_path, "digits", 1)
+    damaged = publish_classifier(tmp_path, "digits", 2)
+    stage = rollout_of(tmp_path)
+    await stage.begun()
+    (damaged / "model.onnx").write_bytes(b"no model")
+    stage.loaded.clear()
+    events = []
+
+    async def prepare(loading):
+        events.append((loading.model, loading.version))
+
+    await stage.rollout.bring_up(prepare, lambda: events.append("joined"))
+    assert events == [("letters", 1), "joined"]
+    assert stage.loaded == [("digits", 2), ("digits", 1)]
+    assert stage.served == {"digits": [1], "letters": [1]}
+
+
+async def test_a_worker_that_dies_while_it_is_brought_up_changes_nothing(
+    tmp_path, publish_classifier, rollout_of
+):
+    folder = publish_classifier(tmp_path, "digits", 1)
+    publish_classifier(tmp_path, "letters", 1)
+    stage = rollout_of(tmp_path)
+    await stage.begun()
+    (folder / "model.onnx").touch()
+
+    async def die(_):
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        await stage.rollout.bring_up(die, lambda: None)
+    assert stage.served == {"digits": [1], "letters": [1]}
+    assert len(stage.rollout.live) == 2

@@ -21,7 +21,7 @@ PATH = "/inference.GRPCInferenceService/ModelInfer"
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RESET, SETTINGS, PING, GOAWAY, CONTINUATION = 0, 1, 3, 4, 6, 7, 9
 END_STREAM, END_HEADERS, ACK = 1, 4, 1
-LIMITS = Limits(max_message_mib=1, max_streams=4, max_header_kib=16)
+LIMITS = Limits(max_message_mib=1, max_streams=4, max_header_kib=16, grpc_compression=True)
 HELLO = PREFACE + b"\0\0\0\4\0\0\0\0\0"  # with empty settings
 
 
