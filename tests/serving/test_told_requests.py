@@ -1,4 +1,4 @@
-"""What is told of gRPC's requests, refused ones too: in the access log, in counts, and to clients by an id."""
+"""What is told of gRPC's requests, refused ones too: in the access log, in counts, to clients by an id."""
 
 import itertools
 import json
