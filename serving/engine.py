@@ -1,11 +1,12 @@
 """What a worker answers with: the versions that it serves, whichever protocol asks."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from serving.errors import Draining, ModelNotFound, quoted
+from serving.errors import Draining, ModelNotFound, RequestError, quoted
 from serving.index import IndexEntry
 from serving.inference import Inference, Outcome
 from serving.served import ServedModel
@@ -121,6 +122,11 @@ class Engine:
         if self.draining:
             raise Draining("the server is stopping: ask another one")
         return await self.find(inference.model, inference.version).infer(inference)
+
+    def refused(self, name: str, version: str, error: RequestError) -> None:
+        """Count an inference that was refused while it was read, if its model is served."""
+        with contextlib.suppress(ModelNotFound):
+            self.find(name, version).refused(error)
 
     async def drained(self) -> None:
         """Wait until no inference is under way."""

@@ -90,6 +90,10 @@ class ServedModel:
             if not self._answering:
                 self._idle.set()
 
+    def refused(self, error: RequestError) -> None:
+        """Count a request that was refused before it came to be run."""
+        self._counts.add_failure(_reason(error), total_s=0.0)
+
     async def _infer(self, inference: Inference) -> Outcome:
         manifest = self.session.manifest
         self._check_outputs(inference.outputs)

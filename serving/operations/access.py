@@ -22,7 +22,7 @@ class Access:
         method: the protocol's name of what was asked.
         peer: who asked.
         status: the code of its end, gRPC's word whichever the protocol.
-        id: the client's for it.
+        id: the client's for it, or one that was made.
         model: that was asked for.
         version: that answered, else the one that was asked for.
         queued_s: from its coming until it was handed to the model; None if it was not.

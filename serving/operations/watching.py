@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import re
 import time
+import uuid
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -20,6 +22,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Headers = Iterable[tuple[str, object]]
+
+# What a request's id travels in beside the request itself, and what of it may travel so.
+ID_HEADER = "x-request-id"
+_PLAIN = re.compile(r"[!-~]{1,128}")
+
+# What is asked for where nothing that the protocol knows is.
+UNKNOWN = "Unknown"
 
 
 class Watcher:
@@ -53,6 +62,19 @@ class Watcher:
         """
         return Watch(self, protocol, method, peer, headers)
 
+    def refused(
+        self,
+        error: RequestError,
+        protocol: str,
+        method: str,
+        *,
+        peer: Callable[[], str],
+        headers: Callable[[], Headers],
+    ) -> None:
+        """Tell of a request that was refused at the door; all else as of `watch`."""
+        if not self.idle:
+            self.watch(protocol, method, peer=peer, headers=headers).__exit__(type(error), error, None)
+
     def tell(self, access: Access, headers: Callable[[], Headers]) -> None:
         """Tell of a request that is over."""
         trace_id = "" if self._tracing is None else self._tracing.record(access, headers())
@@ -80,11 +102,16 @@ class Watch:
 
     It keeps names and numbers, never what a client sent to be computed. Where nobody is told, it costs its
     making alone.
+
+    Attributes:
+        id: the request's own for it; may be empty.
+        model: that is asked for; empty if none is, or as long as it is not known.
+        version: likewise; once it was answered the one that did.
     """
 
     __slots__ = (
-        *("_began", "_headers", "_id", "_method", "_model", "_peer", "_protocol", "_queue_s", "_queued"),
-        *("_rows", "_run", "_version", "_watcher"),
+        *("_began", "_given_id", "_headers", "_method", "_peer", "_protocol", "_queue_s", "_queued"),
+        *("_rows", "_run", "_watcher", "id", "model", "version"),
     )
 
     def __init__(
@@ -101,7 +128,7 @@ class Watch:
         self._method = method
         self._peer = peer
         self._headers = headers
-        self._id = self._model = self._version = ""
+        self.id = self.model = self.version = self._given_id = ""
         self._queued: float | None = None
         self._rows: int | None = None
         self._queue_s: float | None = None
@@ -111,20 +138,37 @@ class Watch:
         """Begin."""
         return self
 
-    def about(self, model: str) -> None:
-        """Say which model is steered."""
-        self._model = model
+    @property
+    def told_id(self) -> str:
+        """The request's id, else its header's, else one that is made for it if it is told of."""
+        if self.id:
+            return self.id
+        if not self._given_id:
+            self._given_id = _header_id(self._headers()) or ("" if self._watcher.idle else uuid.uuid4().hex)
+        return self._given_id
+
+    @property
+    def header_id(self) -> str:
+        """That id, for the answer's headers; empty if it is none or cannot travel so."""
+        told = self.told_id
+        return told if _PLAIN.fullmatch(told) else ""
+
+    def about(self, model: str, version: str = "", request_id: str = "") -> None:
+        """Say as soon as it is known what a request is about."""
+        self.model = model
+        self.version = version
+        self.id = request_id
 
     def asked(self, inference: "Inference") -> None:
         """Say what is asked for, right before it is handed to the model."""
-        self._model = inference.model
-        self._version = inference.version
-        self._id = inference.id
+        self.model = inference.model
+        self.version = inference.version
+        self.id = inference.id
         self._queued = time.perf_counter()
 
     def answered(self, outcome: "Outcome") -> None:
         """Say how it was answered."""
-        self._version = outcome.version
+        self.version = outcome.version
         self._rows = outcome.rows
         self._queue_s = outcome.queue_s
         self._run = outcome.run
@@ -149,15 +193,23 @@ class Watch:
             method=self._method,
             peer=self._peer(),
             status=self._watcher.status_of(error),
-            id=self._id,
-            model=self._model,
-            version=self._version,
+            id=self.told_id,
+            model=self.model,
+            version=self.version,
             queued_s=None if self._queued is None else self._queued - self._began,
             rows=self._rows,
             queue_s=self._queue_s,
             run=self._run,
         )
         self._watcher.tell(access, self._headers)
+
+
+def _header_id(headers: Headers) -> str:
+    """The id that a client, or a proxy before it, gave a request in its headers."""
+    for key, value in headers:
+        if key.lower() == ID_HEADER and isinstance(value, str) and _PLAIN.fullmatch(value):
+            return value
+    return ""
 
 
 def _trace_id(headers: Headers) -> str:

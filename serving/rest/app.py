@@ -10,7 +10,7 @@ from serving.operations.watching import Watcher
 from serving.rest.endpoints import Reception
 from serving.rest.pages import Pages
 from serving.rest.paths import protocol
-from serving.rest.service import RestService, not_allowed, not_found
+from serving.rest.service import RestService
 from serving.security.tokens import Tokens
 from serving.settings import ServerSettings
 
@@ -40,6 +40,6 @@ def rest_app(engine: Engine, watcher: Watcher, settings: ServerSettings, tokens:
         Route(each.path, reception.answering(each), methods=[each.method])
         for each in (*endpoints, *pages.endpoints)
     ]
-    app = Starlette(routes=routes, exception_handlers={404: not_found, 405: not_allowed})
+    app = Starlette(routes=routes, exception_handlers={404: reception.not_found, 405: reception.not_allowed})
     app.router.redirect_slashes = False
     return app

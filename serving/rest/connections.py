@@ -12,7 +12,16 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from serving.errors import InvalidRequest
+from serving.operations.watching import UNKNOWN, Watcher
 from serving.rest.messages import ErrorAnswer
+
+PROTOCOL = "http"
+
+
+def peer_of(client: tuple[str, int] | None) -> str:
+    """How a client is told of."""
+    return "" if client is None else f"{client[0]}:{client[1]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +46,39 @@ class Patience:
 
 
 class Config(uvicorn.Config):
-    """uvicorn's settings, and the patience with connections."""
+    """uvicorn's settings, the patience with connections, and who is told of what is not HTTP."""
 
-    def __init__(self, app: ASGIApp, patience: Patience, **settings: Any) -> None:  # noqa: ANN401  (uvicorn's)
+    def __init__(
+        self,
+        app: ASGIApp,
+        patience: Patience,
+        watcher: Watcher,
+        max_head_bytes: int,
+        **settings: Any,  # noqa: ANN401  (uvicorn's)
+    ) -> None:
         super().__init__(app, http=Connection, timeout_keep_alive=patience.idle_s, **settings)
         self.patience = patience
+        self.watcher = watcher
+        self.max_head_bytes = max_head_bytes
+
+
+class _Framing(h11.Connection):
+    """h11's, which refuses a request that gives its length in two ways.
+
+    h11 itself goes by the chunks. A proxy in front may go by the length, and so take for a part of the body
+    what would be answered here as the next request: the one of somebody who never asked.
+    """
+
+    refusal = ""
+
+    def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            names = {name for name, _ in event.headers}
+            if {b"content-length", b"transfer-encoding"} <= names:
+                self.refusal = "Content-Length and Transfer-Encoding came both: send one of them"
+                raise h11.RemoteProtocolError(self.refusal)
+        return event
 
 
 class Connection(H11Protocol):
@@ -56,6 +93,8 @@ class Connection(H11Protocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._patience = config.patience
+        self._watcher = config.watcher
+        self.conn = self._framing = _Framing(h11.SERVER, config.max_head_bytes)
         self._head: asyncio.TimerHandle | None = None
         self._stall: asyncio.TimerHandle | None = None
         self._unsent = 0
@@ -115,7 +154,9 @@ class Connection(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is not HTTP, in the protocol's form."""
-        body = msgspec.json.encode(ErrorAnswer(error=msg))
+        refusal = InvalidRequest(self._framing.refusal or msg)
+        self._watcher.refused(refusal, PROTOCOL, UNKNOWN, peer=lambda: peer_of(self.client), headers=tuple)
+        body = msgspec.json.encode(ErrorAnswer(error=str(refusal)))
         headers = [
             ("content-type", "application/json"),
             ("content-length", str(len(body))),

@@ -39,6 +39,7 @@ class HttpEndpoint:
         """
         self._app = rest_app(engine, watcher, settings, tokens)
         self._limits = settings.limits
+        self._watcher = watcher
         self._ssl_context = None if certificates is None else ssl_context(certificates)
         self._opened = contextlib.AsyncExitStack()
 
@@ -49,6 +50,7 @@ class HttpEndpoint:
                 self._app,
                 listener,
                 limits=self._limits,
+                watcher=self._watcher,
                 ssl_context=self._ssl_context,
                 grace_s=FLUSH_SECONDS,
             )

@@ -1,6 +1,7 @@
 """An endpoint, and what all requests pass: they are watched and guarded, their errors become statuses."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -8,14 +9,13 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from serving.errors import Draining
-from serving.operations.watching import Watch, Watcher
+from serving.errors import Draining, quoted
+from serving.operations.watching import ID_HEADER, UNKNOWN, Watch, Watcher
 from serving.rest.answers import error_response
-from serving.rest.errors import HeadersTooLarge
+from serving.rest.connections import PROTOCOL, peer_of
+from serving.rest.errors import HeadersTooLarge, NoSuchPath, NotAllowed
 from serving.security.scopes import Scope
 from serving.security.tokens import Tokens
-
-PROTOCOL = "http"
 
 Handler = Callable[[Request, Watch], Awaitable[Response]]
 
@@ -68,20 +68,41 @@ class Reception:
         """Make of an endpoint what answers its requests."""
 
         async def answer(request: Request) -> Response:
+            watch = self._watch(endpoint.name, request)
             try:
-                with self._watch(endpoint, request) as watch:
+                with watch:
                     self._check(endpoint, request)
-                    return await endpoint.handler(request, watch)
+                    response = await endpoint.handler(request, watch)
             except asyncio.CancelledError:  # the client is gone, or the server's grace is over
-                return error_response(Draining("the server stopped before the answer was made: ask another"))
+                response = error_response(
+                    Draining("the server stopped before the answer was made: ask another")
+                )
             except Exception as error:  # noqa: BLE001  (it is logged, and told to nobody else)
-                return error_response(error)
+                response = error_response(error)
+            return _echoing(response, watch)
 
         return answer
 
-    def _watch(self, endpoint: Endpoint, request: Request) -> Watch:
+    async def not_found(self, request: Request, _: Exception) -> Response:
+        """Answer that there is no such path."""
+        return self._unknown(request, NoSuchPath(f"there is no {quoted(request.url.path)}: see /docs"))
+
+    async def not_allowed(self, request: Request, error: Exception) -> Response:
+        """Answer that it is another method's path."""
+        refusal = NotAllowed(f"{quoted(request.method)} is not for this path: see /docs")
+        response = self._unknown(request, refusal)
+        response.headers.update(getattr(error, "headers", None) or {})
+        return response
+
+    def _unknown(self, request: Request, refusal: NoSuchPath | NotAllowed) -> Response:
+        watch = self._watch(UNKNOWN, request)
+        with contextlib.suppress(NoSuchPath, NotAllowed), watch:
+            raise refusal
+        return _echoing(error_response(refusal), watch)
+
+    def _watch(self, name: str, request: Request) -> Watch:
         return self._watcher.watch(
-            PROTOCOL, endpoint.name, peer=lambda: _peer(request), headers=request.headers.items
+            PROTOCOL, name, peer=lambda: peer_of(request.client), headers=request.headers.items
         )
 
     def _check(self, endpoint: Endpoint, request: Request) -> None:
@@ -92,11 +113,14 @@ class Reception:
             self._tokens.check(_authorization(request), endpoint.scope)
 
 
+def _echoing(response: Response, watch: Watch) -> Response:
+    """The answer with the id under which its request is told of."""
+    if header_id := watch.header_id:
+        response.headers[ID_HEADER] = header_id
+    return response
+
+
 def _authorization(request: Request) -> str | None:
     """The header, if it came once; several would leave open which one counts."""
     found = request.headers.getlist("authorization")
     return found[0] if len(found) == 1 else None
-
-
-def _peer(request: Request) -> str:
-    return "" if request.client is None else f"{request.client.host}:{request.client.port}"

@@ -1,6 +1,8 @@
 """What can go wrong with a request over HTTP, and the one table that turns errors into statuses.
 
 InvalidRequest
+├── NoSuchPath           there is no such path
+├── NotAllowed           it is another method's path
 ├── TooLarge             its body is over the limit
 ├── HeadersTooLarge      its headers are over the limit
 ├── TooSlow              its body came too slowly
@@ -21,6 +23,14 @@ from serving.errors import (
     RequestError,
     Unauthenticated,
 )
+
+
+class NoSuchPath(InvalidRequest):
+    """There is no such path."""
+
+
+class NotAllowed(InvalidRequest):
+    """It is another method's path."""
 
 
 class TooLarge(InvalidRequest):
@@ -46,6 +56,8 @@ STATUS: Mapping[type[RequestError], int] = {
     Unauthenticated: 401,
     Forbidden: 403,
     ModelNotFound: 404,
+    NoSuchPath: 404,
+    NotAllowed: 405,
     TooSlow: 408,
     TooLarge: 413,
     UnsupportedEncoding: 415,

@@ -12,6 +12,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from serving.open_files import connections_of
+from serving.operations.watching import Watcher
 from serving.rest.connections import Config, Connection, Patience
 from serving.settings import Limits
 
@@ -74,6 +75,7 @@ async def serve_http(
     sock: socket.socket,
     *,
     limits: Limits,
+    watcher: Watcher,
     ssl_context: ssl.SSLContext | None = None,
     grace_s: float = 30.0,
     patience: Patience | None = None,
@@ -84,6 +86,7 @@ async def serve_http(
         app: answers.
         sock: listens already, and is closed at exit.
         limits: of headers.
+        watcher: is told of what is not HTTP.
         ssl_context: for TLS; None for plain HTTP.
         grace_s: for the answers at exit; those that are not made by then are given up.
         patience: with connections.
@@ -91,6 +94,8 @@ async def serve_http(
     config = Config(
         app,
         _within_files(patience or Patience()),
+        watcher,
+        limits.max_header_kib * KIB,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -98,7 +103,6 @@ async def serve_http(
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        h11_max_incomplete_event_size=limits.max_header_kib * KIB,
         timeout_graceful_shutdown=grace_s,
     )
     server = _Server(config, ssl_context)

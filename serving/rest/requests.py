@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from serving.errors import InvalidRequest, InvalidTensor, quoted
 from serving.inference import Inference
+from serving.operations.watching import Watch
 from serving.protocol import MAX_ID_BYTES, MAX_NAMED, SEQUENCE, SHARED_MEMORY
 from serving.rest.binary import read_binary, split_body
 from serving.rest.json_codec import decode_json, read_values
@@ -38,7 +39,7 @@ class Form:
 
 
 def read_request(
-    body: bytearray, header: str | None, *, model: str, version: str, wire_bytes: int
+    body: bytearray, header: str | None, *, model: str, version: str, wire_bytes: int, watch: Watch
 ) -> tuple[Inference, Form]:
     """Read an inference request.
 
@@ -48,6 +49,7 @@ def read_request(
         model: from the path.
         version: likewise; empty for the newest.
         wire_bytes: of the body as it came.
+        watch: is told its id as soon as that is known.
 
     Raises:
         InvalidRequest: it is not what the protocol says, or asks for what this server does not do.
@@ -57,6 +59,8 @@ def read_request(
     check_outline(head)
     request = decode_json(head, _DECODER, "the request")
     parameters = request.parameters or {}
+    request_id = _id(request)
+    watch.about(model, version, request_id)
     _refuse("request", parameters, SEQUENCE)
     outputs = request.outputs or []
     named = {"inputs": len(request.inputs), "outputs": len(outputs), "parameters": len(parameters)}
@@ -68,7 +72,7 @@ def read_request(
     inference = Inference(
         model=model,
         version=version,
-        id=_id(request),
+        id=request_id,
         feed=_feed(request.inputs, content),
         outputs=_wanted(outputs),
         timeout_s=_timeout_s(parameters),

@@ -6,7 +6,8 @@ from starlette.responses import Response
 
 from serving.descriptions import Descriptions
 from serving.engine import Engine
-from serving.errors import Draining, InvalidRequest, quoted
+from serving.errors import Draining, InvalidRequest, InvalidTensor, QueueFull, quoted
+from serving.inference import Inference
 from serving.operations.watching import Watch
 from serving.protocol import EXTENSIONS, NAME
 from serving.rest.answers import LENGTH_HEADER, json_response, outcome_response
@@ -22,7 +23,7 @@ from serving.rest.messages import (
     Ready,
     ServerMetadata,
 )
-from serving.rest.requests import read_request
+from serving.rest.requests import Form, read_request
 
 # Of requests that are no inferences.
 MAX_CONTROL_BYTES = 64 * 1024
@@ -52,18 +53,29 @@ class RestService:
         """Run a model."""
         if self._engine.draining:
             raise Draining("the server is stopping: ask another one")
-        body, wire_bytes = await self._bodies.read(request)
-        model, version = _model(request)
-        inference, form = read_request(
-            body, request.headers.get(LENGTH_HEADER), model=model, version=version, wire_bytes=wire_bytes
-        )
-        del body  # only the arrays wait
+        inference, form = await self._read(request, watch)
         async with WhileConnected(request):
             watch.asked(inference)
             outcome = await self._engine.infer(inference)
         watch.answered(outcome)
         response = outcome_response(outcome, form, max_bytes=self._max_message_bytes)
         return await compressed(response, request.headers.get("accept-encoding", ""))
+
+    async def _read(self, request: Request, watch: Watch) -> tuple[Inference, Form]:
+        model, version = _asked(request, watch)
+        try:
+            body, wire_bytes = await self._bodies.read(request)
+            return read_request(
+                body,
+                request.headers.get(LENGTH_HEADER),
+                model=model,
+                version=version,
+                wire_bytes=wire_bytes,
+                watch=watch,
+            )
+        except (InvalidRequest, InvalidTensor, QueueFull) as error:
+            self._engine.refused(model, version, error)
+            raise
 
     async def live(self, _: Request, __: Watch) -> Response:
         """Whether the server should be left running."""
@@ -75,9 +87,9 @@ class RestService:
         ready = self._engine.ready()
         return json_response(Ready(ready=ready), 200 if ready else 503)
 
-    async def model_ready(self, request: Request, _: Watch) -> Response:
+    async def model_ready(self, request: Request, watch: Watch) -> Response:
         """Whether a model takes inferences."""
-        model, version = _model(request)
+        model, version = _asked(request, watch)
         self._engine.find(model, version)
         ready = self._engine.ready()
         return json_response(Ready(name=model, ready=ready), 200 if ready else 503)
@@ -86,17 +98,17 @@ class RestService:
         """Name, version and extensions."""
         return json_response(ServerMetadata(name=NAME, version=self._version, extensions=[*EXTENSIONS]))
 
-    async def model_metadata(self, request: Request, _: Watch) -> Response:
+    async def model_metadata(self, request: Request, watch: Watch) -> Response:
         """What a model takes and gives."""
-        return json_response(to_json(self._descriptions.metadata(*_model(request))))
+        return json_response(to_json(self._descriptions.metadata(*_asked(request, watch))))
 
-    async def model_config(self, request: Request, _: Watch) -> Response:
+    async def model_config(self, request: Request, watch: Watch) -> Response:
         """How a model is batched, and its labels."""
-        return json_response(to_json(self._descriptions.config(*_model(request))))
+        return json_response(to_json(self._descriptions.config(*_asked(request, watch))))
 
-    async def statistics(self, request: Request, _: Watch) -> Response:
+    async def statistics(self, request: Request, watch: Watch) -> Response:
         """What was counted of a model, or of all."""
-        return json_response(to_json(await self._descriptions.statistics(*_model(request))))
+        return json_response(to_json(await self._descriptions.statistics(*_asked(request, watch))))
 
     async def repository_index(self, request: Request, _: Watch) -> Response:
         """The repository's models."""
@@ -125,8 +137,7 @@ class RestService:
 
     async def _controlled(self, request: Request, watch: Watch) -> str:
         """The model to load or unload."""
-        model, _ = _model(request)
-        watch.about(model)
+        model, _ = _asked(request, watch)
         self._engine.control.require()
         body = await self._short(request)
         asked = decode_json(body, _CONTROL_DECODER, "the request") if body else ControlRequest()
@@ -136,18 +147,8 @@ class RestService:
         return model
 
 
-async def not_found(request: Request, _: Exception) -> Response:
-    """No such path."""
-    return json_response({"error": f"there is no {quoted(request.url.path)}: see /docs"}, 404)
-
-
-async def not_allowed(request: Request, error: Exception) -> Response:
-    """Another method's path."""
-    response = json_response({"error": f"{quoted(request.method)} is not for this path: see /docs"}, 405)
-    response.headers.update(getattr(error, "headers", None) or {})
-    return response
-
-
-def _model(request: Request) -> tuple[str, str]:
-    """The path's model and version; empty where it has none."""
-    return request.path_params.get("model", ""), request.path_params.get("version", "")
+def _asked(request: Request, watch: Watch) -> tuple[str, str]:
+    """The path's model and version, told at once; empty where it has none."""
+    model, version = request.path_params.get("model", ""), request.path_params.get("version", "")
+    watch.about(model, version)
+    return model, version

@@ -41,7 +41,7 @@ class GrpcEndpoint:
         service = InferenceService(engine, Reception(watcher))
         handlers = generic_handlers(service, self._health)
         if tokens is not None:
-            handlers = tuple(guarded(handler, tokens) for handler in handlers)
+            handlers = tuple(guarded(handler, tokens, watcher) for handler in handlers)
         # Every worker listens on the port, which the supervisor keeps from others.
         options = channel_options(limits, reuse_port=True, max_connections=max_connections)
         self._server = grpc.aio.server(options=options)

@@ -3,23 +3,31 @@
 from typing import Any
 
 import grpc
-import grpc.aio
 
 from serving.errors import RequestError
-from serving.rpc.status import status_of
+from serving.operations.watching import Watcher
+from serving.rpc.reception import PROTOCOL
+from serving.rpc.status import Context, status_of
 from serving.security.scopes import METHOD_SCOPES, Scope
 from serving.security.tokens import Tokens
 
 
-def guarded(handler: grpc.GenericRpcHandler, tokens: Tokens) -> grpc.GenericRpcHandler:
-    """The same handler for those alone whom the tokens let in; an RPC that has no scope needs `admin`."""
-    return _Guard(handler, tokens)
+def guarded(handler: grpc.GenericRpcHandler, tokens: Tokens, watcher: Watcher) -> grpc.GenericRpcHandler:
+    """The same handler for those alone whom the tokens let in; an RPC that has no scope needs `admin`.
+
+    Args:
+        handler: of the RPCs.
+        tokens: say who may.
+        watcher: is told of those that are turned away.
+    """
+    return _Guard(handler, tokens, watcher)
 
 
 class _Guard(grpc.GenericRpcHandler):
-    def __init__(self, handler: grpc.GenericRpcHandler, tokens: Tokens) -> None:
+    def __init__(self, handler: grpc.GenericRpcHandler, tokens: Tokens, watcher: Watcher) -> None:
         self._handler = handler
         self._tokens = tokens
+        self._watcher = watcher
 
     def service(self, details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[Any, Any] | None":
         handler = self._handler.service(details)
@@ -29,20 +37,23 @@ class _Guard(grpc.GenericRpcHandler):
         try:
             self._tokens.check(_authorization(details), scope)
         except RequestError as refusal:
-            return _refusing(*status_of(refusal))
+            return self._refusing(details.method.rpartition("/")[2], refusal)
         return handler
+
+    def _refusing(self, method: str, refusal: RequestError) -> "grpc.RpcMethodHandler[Any, Any]":
+        """Handle whatever comes. As one that takes a stream it need not wait for a message, however large."""
+
+        async def refuse(_: object, context: Context) -> bytes:
+            headers = context.invocation_metadata
+            self._watcher.refused(
+                refusal, PROTOCOL, method, peer=context.peer, headers=lambda: headers() or ()
+            )
+            return await context.abort(*status_of(refusal))
+
+        return grpc.stream_unary_rpc_method_handler(refuse)
 
 
 def _authorization(details: grpc.HandlerCallDetails) -> str | None:
     """The header, if it came once; several would leave open which one counts."""
     found = [value for name, value in details.invocation_metadata or () if name == "authorization"]
     return str(found[0]) if len(found) == 1 else None
-
-
-def _refusing(code: grpc.StatusCode, text: str) -> "grpc.RpcMethodHandler[Any, Any]":
-    """Handle whatever comes. As one that takes a stream it need not wait for a message, however large."""
-
-    async def refuse(_: object, context: grpc.aio.ServicerContext[Any, Any]) -> bytes:
-        return await context.abort(code, text)
-
-    return grpc.stream_unary_rpc_method_handler(refuse)

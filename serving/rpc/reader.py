@@ -11,6 +11,7 @@ import numpy as np
 from google.protobuf.message import DecodeError
 
 from serving.inference import Inference
+from serving.operations.watching import Watch
 from serving.proto import inference_pb2 as pb
 from serving.rpc.requests import read_inference
 
@@ -43,12 +44,13 @@ class RequestReader:
     def __init__(self) -> None:
         self._known: dict[tuple[int, bytes], _Known] = {}
 
-    def read(self, content: bytes, remaining_s: float | None) -> Inference:
+    def read(self, content: bytes, remaining_s: float | None, watch: Watch | None = None) -> Inference:
         """Read a request: what `read_inference` makes of it.
 
         Args:
             content: its bytes.
             remaining_s: until the RPC's deadline.
+            watch: is told what it is about if that is known before it is read whole.
 
         Raises:
             InvalidRequest: it cannot be read, or asks for what this server does not do.
@@ -57,7 +59,7 @@ class RequestReader:
         size = len(content)
         known = self._known.get((size, content[:KEY_BYTES]))
         if known is None or not content.startswith(known.head):
-            inference = read_inference(content, remaining_s)
+            inference = read_inference(content, remaining_s, watch)
             self._remember(content, inference)
             return inference
         # The values begin anywhere in the message; a copy of the tail begins where any dtype may.

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import grpc
 
-from serving.operations.watching import Headers, Watch, Watcher
+from serving.operations.watching import ID_HEADER, Headers, Watch, Watcher
 from serving.rpc.status import RETRY_HINT, Context, status_of
 
 PROTOCOL = "grpc"
@@ -29,14 +29,26 @@ class Reception:
 
     def unary(self, name: str, method: Method) -> Answering:
         """Make of a method what answers its RPC."""
+        idle = self._watcher.idle
 
         async def answer(content: bytes, context: Context) -> bytes:
+            watch = self.watch(name, context)
             try:
-                with self.watch(name, context) as watch:
-                    return await method(content, context, watch)
+                with watch:
+                    answered = await method(content, context, watch)
             except Exception as error:  # noqa: BLE001  (whatever it is, it becomes a status)
                 code, text = status_of(error)
+            else:
+                if not idle:
+                    context.set_trailing_metadata(_echoed(watch))
+                return answered
             hint = RETRY_HINT if code is grpc.StatusCode.RESOURCE_EXHAUSTED else ()
-            return await context.abort(code, text, hint)
+            return await context.abort(code, text, hint if idle else hint + _echoed(watch))
 
         return answer
+
+
+def _echoed(watch: Watch) -> tuple[tuple[str, str], ...]:
+    """The id under which a request is told of, for its client."""
+    header_id = watch.header_id
+    return ((ID_HEADER, header_id),) if header_id else ()

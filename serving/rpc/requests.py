@@ -8,6 +8,7 @@ from google.protobuf.message import DecodeError, Message
 from serving.codec import decode
 from serving.errors import InvalidRequest, quoted, shortened
 from serving.inference import Inference
+from serving.operations.watching import Watch
 from serving.proto import inference_pb2 as pb
 from serving.protocol import MAX_ID_BYTES, MAX_NAMED, MAX_TYPED_VALUES, SEQUENCE, SHARED_MEMORY
 
@@ -31,18 +32,22 @@ def read(kind: type[AnyMessage], content: bytes) -> AnyMessage:
         raise InvalidRequest(f"the request's bytes are no {name}: send one of the protocol's") from error
 
 
-def read_inference(content: bytes, remaining_s: float | None) -> Inference:
+def read_inference(content: bytes, remaining_s: float | None, watch: Watch | None = None) -> Inference:
     """Read a request, as far as it does not take the model.
 
     Args:
         content: its bytes.
         remaining_s: until the RPC's deadline.
+        watch: is told what it is about as soon as that is known.
 
     Raises:
         InvalidRequest: it cannot be read, its id is too long, or it asks for what this server does not do.
         InvalidTensor: its tensors contradict the protocol.
     """
     request = read(pb.ModelInferRequest, content)
+    if watch is not None:
+        fits = len(request.id.encode()) <= MAX_ID_BYTES
+        watch.about(request.model_name, request.model_version, request.id if fits else "")
     _check_request(request)
     return Inference(
         model=request.model_name,

@@ -7,7 +7,7 @@ from typing import Any
 
 from serving.descriptions import Descriptions
 from serving.engine import Engine
-from serving.errors import InvalidRequest
+from serving.errors import InvalidRequest, InvalidTensor
 from serving.operations.watching import Watch
 from serving.proto import inference_pb2 as pb
 from serving.protocol import EXTENSIONS, NAME
@@ -67,27 +67,31 @@ class InferenceService:
             name=NAME, version=version, extensions=EXTENSIONS
         ).SerializeToString()
 
-    async def model_ready(self, content: bytes, _: Context, __: Watch) -> bytes:
+    async def model_ready(self, content: bytes, _: Context, watch: Watch) -> bytes:
         """Whether a model takes inferences."""
         request = read(pb.ModelReadyRequest, content)
+        watch.about(request.name, request.version)
         # Without a name there is no such model; the engine would speak of the server.
         self._engine.find(request.name, request.version)
         return pb.ModelReadyResponse(ready=self._engine.ready()).SerializeToString()
 
-    async def model_metadata(self, content: bytes, _: Context, __: Watch) -> bytes:
+    async def model_metadata(self, content: bytes, _: Context, watch: Watch) -> bytes:
         """What a model takes and gives."""
         request = read(pb.ModelMetadataRequest, content)
+        watch.about(request.name, request.version)
         return self._descriptions.metadata(request.name, request.version).SerializeToString()
 
-    async def model_config(self, content: bytes, _: Context, __: Watch) -> bytes:
+    async def model_config(self, content: bytes, _: Context, watch: Watch) -> bytes:
         """How a model is batched, and its labels."""
         request = read(pb.ModelConfigRequest, content)
+        watch.about(request.name, request.version)
         config = self._descriptions.config(request.name, request.version)
         return pb.ModelConfigResponse(config=config).SerializeToString()
 
-    async def model_statistics(self, content: bytes, _: Context, __: Watch) -> bytes:
+    async def model_statistics(self, content: bytes, _: Context, watch: Watch) -> bytes:
         """What all workers have counted, of one model or of all."""
         request = read(pb.ModelStatisticsRequest, content)
+        watch.about(request.name, request.version)
         return (await self._descriptions.statistics(request.name, request.version)).SerializeToString()
 
     async def repository_index(self, content: bytes, _: Context, __: Watch) -> bytes:
@@ -114,7 +118,11 @@ class InferenceService:
 
     async def model_infer(self, content: bytes, context: Context, watch: Watch) -> bytes:
         """Run a model."""
-        inference = self._reader.read(content, context.time_remaining())
+        try:
+            inference = self._reader.read(content, context.time_remaining(), watch)
+        except (InvalidRequest, InvalidTensor) as error:
+            self._engine.refused(watch.model, watch.version, error)
+            raise
         watch.asked(inference)
         outcome = await self._engine.infer(inference)
         watch.answered(outcome)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 
 from serving.engine import Engine
+from serving.errors import InvalidRequest, InvalidTensor
 from serving.proto import inference_pb2 as pb
 from serving.rpc.answers import infer_message
 from serving.rpc.reader import RequestReader
@@ -62,11 +63,14 @@ async def stream_answers(
 async def _answer(
     engine: Engine, reception: Reception, reader: RequestReader, content: bytes, context: Context
 ) -> bytes:
-    request_id = ""
+    watch = reception.watch("ModelStreamInfer", context)
     try:
-        with reception.watch("ModelStreamInfer", context) as watch:
-            inference = reader.read(content, context.time_remaining())
-            request_id = inference.id
+        with watch:
+            try:
+                inference = reader.read(content, context.time_remaining(), watch)
+            except (InvalidRequest, InvalidTensor) as error:
+                engine.refused(watch.model, watch.version, error)
+                raise
             watch.asked(inference)
             outcome = await engine.infer(inference)
             watch.answered(outcome)
@@ -75,6 +79,6 @@ async def _answer(
         code, text = status_of(error)
         # The id tells the client which of its requests it was, the status what to make of it.
         status = pb.InferParameter(string_param=code.name)
-        failed = pb.ModelInferResponse(id=request_id, parameters={"status": status})
+        failed = pb.ModelInferResponse(id=watch.id, parameters={"status": status})
         return pb.ModelStreamInferResponse(error_message=text, infer_response=failed).SerializeToString()
     return pb.ModelStreamInferResponse(infer_response=answer).SerializeToString()

@@ -18,6 +18,7 @@ from export.manifest import TensorInfo
 from serving.engine import Engine
 from serving.errors import LoadRefused
 from serving.index import IndexEntry, State
+from serving.operations.access_log import AccessLog
 from serving.operations.watching import Watcher
 from serving.repository.loading import load_version
 from serving.rest.app import rest_app
@@ -175,7 +176,17 @@ def rest_sessions(tmp_path_factory, publish_classifier, publish_onnx):
 
 
 @contextlib.contextmanager
-def served(sessions, *, models=None, tokens=None, patience=None, tls=None, grace_s=10.0, **settings):
+def served(
+    sessions,
+    *,
+    models=None,
+    tokens=None,
+    patience=None,
+    tls=None,
+    grace_s=10.0,
+    access_log=None,
+    **settings,
+):
     """Serve in a thread of its own; keywords as of the server's settings."""
     settings = ServerSettings(repository=".", **settings)
     started = threading.Event()
@@ -187,10 +198,17 @@ def served(sessions, *, models=None, tokens=None, patience=None, tls=None, grace
         listener = socket.create_server(("127.0.0.1", 0))
         port = listener.getsockname()[1]
         found["rest"] = Rest(port=port, bench=bench, loop=asyncio.get_running_loop(), stop=stop)
-        app = rest_app(bench.engine, Watcher(code_name, None, None), settings, tokens)
+        watcher = Watcher(code_name, access_log and AccessLog(access_log), None)
+        app = rest_app(bench.engine, watcher, settings, tokens)
         limits = settings.limits
         serving = serve_http(
-            app, listener, limits=limits, ssl_context=tls, patience=patience, grace_s=grace_s
+            app,
+            listener,
+            limits=limits,
+            watcher=watcher,
+            ssl_context=tls,
+            patience=patience,
+            grace_s=grace_s,
         )
         async with serving:
             started.set()

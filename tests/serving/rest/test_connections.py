@@ -50,6 +50,40 @@ def test_an_answered_connection_may_wait_longer_than_a_head(rest_of):
                 time.sleep(pause_s)
 
 
+@pytest.mark.parametrize(
+    ("lengths", "said"),
+    [
+        (b"Content-Length: 5\r\nTransfer-Encoding: chunked", b"came both"),
+        (b"Transfer-Encoding: chunked\r\ncontent-length: 47", b"came both"),
+        (b"Content-Length: 5\r\nContent-Length: 47", b"Invalid HTTP request"),
+        (b"Content-Length: 5, 47", b"Invalid HTTP request"),
+        (b"Transfer-Encoding: gzip, chunked", b"Invalid HTTP request"),
+        (b"Content-Length: +5", b"Invalid HTTP request"),
+    ],
+)
+def test_a_request_with_two_lengths_smuggles_no_other(rest, lengths, said):
+    head = b"POST %s HTTP/1.1\r\nHost: a\r\n%s\r\n\r\n" % (INFER.encode(), lengths)
+    with rest.socket() as connection:
+        connection.sendall(head + b"0\r\n\r\n" + GET)
+        answer = everything(connection)
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert answer.count(b"HTTP/1.1") == 1
+    assert said in answer
+
+
+def test_a_length_that_comes_twice_alike_is_one(rest):
+    content = json.dumps(REQUEST).encode()
+    length = b"Content-Length: %d\r\n" % len(content)
+    with rest.socket() as connection:
+        connection.sendall(
+            b"POST %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" % INFER.encode()
+            + length * 2
+            + b"\r\n"
+            + content
+        )
+        assert everything(connection).startswith(b"HTTP/1.1 200")
+
+
 def test_the_longest_idle_connection_makes_room(rest_of):
     with rest_of(patience=Patience(max_connections=3)) as rest:
         idlers = [rest.socket() for _ in range(3)]

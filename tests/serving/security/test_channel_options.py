@@ -8,8 +8,10 @@ import struct
 import grpc.aio
 import pytest
 
+from serving.operations.watching import Watcher
 from serving.rpc.channel_options import Patience, channel_options
 from serving.rpc.guard import guarded
+from serving.rpc.status import code_name
 from serving.security.certificates import Certificates
 from serving.security.tls import grpc_credentials
 from serving.security.tokens import Tokens
@@ -99,7 +101,9 @@ class Bench:
         handler = grpc.method_handlers_generic_handler(
             PATH.split("/")[1], {name: grpc.unary_unary_rpc_method_handler(self._answer)}
         )
-        server.add_generic_rpc_handlers((guarded(handler, tokens) if tokens else handler,))
+        server.add_generic_rpc_handlers(
+            (guarded(handler, tokens, Watcher(code_name, None, None)) if tokens else handler,)
+        )
         if certificates is None:
             self.port = server.add_insecure_port("127.0.0.1:0")
         else:
