@@ -111,7 +111,7 @@ class Client:
 
     async def ask_until(self, moment):
         """How many requests there were."""
-        # None is cancelled: gRPC itself, 1.85 and before an empty handler too, keeps some 60 bytes of each that is.
+        # None is cancelled: of each that is gRPC keeps some 60 bytes, before an empty handler too.
         kinds = (self._rows, self._stream, self._nonsense, self._looks, self._connects, self._asks_http)
         count = 0
         while time.monotonic() < moment:
