@@ -194,9 +194,12 @@ class Crew:
         self._past = total([self._past, settled(member.counts)])
         short = time.monotonic() - member.began < SHORT_LIFE_SECONDS
         self._short_lives = self._short_lives + 1 if short else 0
-        log.warning("worker %d ended (%s): it is replaced", member.process.pid, _cause(code))
+        if not self._opened.is_set():
+            log.warning("worker %d ended (%s) before it was ready", member.process.pid, _cause(code))
+            await self._opened.wait()
+        else:
+            log.warning("worker %d ended (%s): it is replaced", member.process.pid, _cause(code))
         self.restarts += 1
-        await self._opened.wait()
         await asyncio.sleep(_pause(self._short_lives))
         await self._replace()
 

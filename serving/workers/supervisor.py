@@ -130,11 +130,13 @@ class Supervisor:
 
         Raises:
             RepositoryError: nothing can be served.
-            StartError: a worker cannot listen, or not log or trace requests as it is told.
+            StartError: the workers die, cannot listen, or not log or trace requests as they are told.
         """
         begun = False
         try:
             begun = await _unless(stop, self._begin())
+        except WorkerLost as error:
+            raise StartError("no worker process came up: see above what ended them") from error
         finally:
             if not begun:
                 await self._crew.kill()

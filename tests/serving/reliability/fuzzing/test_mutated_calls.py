@@ -72,6 +72,44 @@ async def test_mutated_calls_get_the_status_that_is_right(digits_server, cases_o
         assert code is right_code(name, content), content
 
 
+@pytest.mark.slow
+async def test_mutated_control_reaches_the_repositorys_models_alone(
+    tmp_path, publish_classifier, start_server, cases_of
+):
+    publish_classifier(tmp_path / "models")
+    publish_classifier(tmp_path, "secret")  # beside the repository
+    server = start_server(tmp_path / "models", "--repository-control")
+    names = ("RepositoryModelLoad", "RepositoryModelUnload")
+    async with grpc.aio.insecure_channel(server.url) as channel:
+
+        async def code_of(name, content):
+            try:
+                await channel.unary_unary(CALLS[name].path)(content, timeout=60)
+            except grpc.aio.AioRpcError as error:
+                return error.code()
+            return StatusCode.OK
+
+        for number in range(1_000):
+            name = names[number % 2]
+            kind = CALLS[name].request
+            content = cases_of(kind, [kind(model_name="digits"), kind(model_name="../secret")])(number)
+            code = await code_of(name, content)
+            try:
+                request = kind.FromString(content)
+            except DecodeError:
+                assert code is StatusCode.INVALID_ARGUMENT, content
+                continue
+            if request.model_name != "digits":
+                assert code in (StatusCode.NOT_FOUND, StatusCode.INVALID_ARGUMENT), content
+            else:  # it may be unloaded already
+                assert code in (StatusCode.OK, StatusCode.NOT_FOUND, StatusCode.INVALID_ARGUMENT), content
+        load = CALLS["RepositoryModelLoad"].request(model_name="digits")
+        assert await code_of("RepositoryModelLoad", load.SerializeToString()) is StatusCode.OK
+        index = await channel.unary_unary(CALLS["RepositoryIndex"].path)(b"")
+    models = pb.RepositoryIndexResponse.FromString(index).models
+    assert [(entry.name, entry.version, entry.state) for entry in models] == [("digits", "1", "READY")]
+
+
 @pytest.mark.parametrize("streams", [8, pytest.param(400, marks=pytest.mark.slow)])
 async def test_mutated_inferences_on_streams(digits_server, infer_cases, oracle, report, streams):
     """Each is answered in its turn, whatever stands before it."""
