@@ -109,7 +109,7 @@ async def test_a_failing_request_fails_alone(slow_server, classifier):
 
 
 async def test_the_requests_own_timeout_holds_in_the_queue(slow_server):
-    server = slow_server("--max-batch", 1)
+    server = slow_server("--max-batch", 1, turns=10 * SLOW_TURNS)
     async with AsyncClient(server.url) as client, aio.insecure_channel(server.url) as channel:
         await channel.channel_ready()
         busy = asyncio.create_task(client.infer("digits", one(1)))
