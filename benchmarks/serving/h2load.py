@@ -1,0 +1,125 @@
+"""Load by `h2load`: closed loops of one fixed body, costing far less than a Python client would."""
+
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.serving.errors import BenchmarkError
+
+INSTALL = "h2load is missing: install it (Debian, Ubuntu: apt-get install nghttp2-client)"
+GRPC_HEADERS = ("content-type: application/grpc", "te: trailers")
+MAX_REQUESTS = 100_000_000  # the time ends a load, never this
+WARM_UP_S = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What is loaded.
+
+    Attributes:
+        url: of the method.
+        http1: one request at a time on each connection, over HTTP/1.1; otherwise gRPC's HTTP/2.
+    """
+
+    url: str
+    http1: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What was answered.
+
+    Attributes:
+        seconds: measured, after the warm-up.
+        requests: answered in them with HTTP's 2xx.
+        failed: not answered, or otherwise.
+        answer_bytes: of the bodies received.
+        p50_ms: median of the time from a request to the end of its answer.
+        p99_ms: what 99 % stay below.
+    """
+
+    seconds: float
+    requests: int
+    failed: int
+    answer_bytes: int
+    p50_ms: float
+    p99_ms: float
+
+    @property
+    def rate(self) -> float:
+        """Requests a second."""
+        return self.requests / self.seconds
+
+
+def require_h2load() -> None:
+    """Say how to install the program if it is not there.
+
+    Raises:
+        BenchmarkError: it is not.
+    """
+    if shutil.which("h2load") is None:
+        raise BenchmarkError(INSTALL)
+
+
+def h2load(target: Target, body: bytes, *, in_flight: int, connections: int, seconds: float) -> Load:
+    """Keep requests in flight for a while.
+
+    Args:
+        target: what is loaded.
+        body: of each request.
+        in_flight: at the same time, over all connections.
+        connections: that share them evenly; over HTTP/1.1 as many as are in flight.
+        seconds: after the warm-up.
+
+    Raises:
+        BenchmarkError: h2load failed, or nothing was answered.
+    """
+    if target.http1:
+        connections = in_flight
+    with tempfile.TemporaryDirectory() as folder:
+        sent, log = Path(folder) / "body", Path(folder) / "log"
+        sent.write_bytes(body)
+        command = ["h2load", "-n", str(MAX_REQUESTS), "-D", f"{seconds:g}", f"--warm-up-time={WARM_UP_S}"]
+        command += ["-c", str(connections), "-m", str(in_flight // connections), "-d", str(sent)]
+        command += [f"--log-file={log}"]
+        if target.http1:
+            command += ["--h1", "-H", "content-type: application/octet-stream"]
+        else:
+            command += [part for header in GRPC_HEADERS for part in ("-H", header)]
+        done = subprocess.run([*command, target.url], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise BenchmarkError(f"h2load failed: {done.stderr.strip() or done.stdout[-300:]}")
+        return parse(done.stdout, log.read_text(), seconds)
+
+
+def parse(output: str, log: str, seconds: float) -> Load:
+    """Read what h2load says.
+
+    Args:
+        output: its standard output.
+        log: a line a request: start in µs, HTTP status, duration in µs.
+        seconds: that it was told to measure.
+
+    Raises:
+        BenchmarkError: nothing was answered.
+    """
+    requests = re.search(r"(\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout", output)
+    traffic = re.search(r"\((\d+)\) data", output)
+    if requests is None or traffic is None or not int(requests[1]):
+        raise BenchmarkError(f"h2load got no answer: {output[-600:]}")
+    rows = [line.split("\t") for line in log.splitlines()]
+    durations = np.array([int(row[2]) for row in rows if row[1] == "200"]) / 1000
+    p50, p99 = np.percentile(durations, [50, 99])
+    return Load(
+        seconds=seconds,
+        requests=int(requests[1]),
+        failed=sum(int(requests[group]) for group in (2, 3, 4)),
+        answer_bytes=int(traffic[1]),
+        p50_ms=float(p50),
+        p99_ms=float(p99),
+    )
