@@ -13,6 +13,7 @@ from pathlib import Path
 # Instead of this folder: what lies beside this file shadows nothing then.
 sys.path[0] = str(Path(__file__).resolve().parent.parent.parent)
 
+from benchmarks.serving.environments import install
 from benchmarks.serving.errors import BenchmarkError
 from benchmarks.serving.h2load import require_h2load
 from benchmarks.serving.models import MODELS, prepare
@@ -38,6 +39,8 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     arguments = parse()
     require_h2load()
+    for environment in {SERVERS[name].environment for name in arguments.servers} - {None}:
+        install(environment)
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         for name in arguments.models:
             stage = Stage(prepare(name, CACHE), arguments.rows, arguments.workers, Path(folder) / name)

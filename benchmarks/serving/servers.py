@@ -1,6 +1,6 @@
 """The servers that are compared: how each is started, where it is asked, and what it is asked with."""
 
-import sys
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,6 +13,8 @@ from benchmarks.serving.processes import Command
 
 HERE = Path(__file__).resolve().parent
 PEERS = HERE / "peers"
+PACKAGES = ("grpcio", "protobuf", "onnxruntime")
+MESSAGE_BYTES = 64 * 1024 * 1024
 METHOD = "inference.GRPCInferenceService/ModelInfer"
 
 
@@ -64,8 +66,8 @@ class Server:
     command: Callable[[Order], Command]
     environment: str | None = None
     http1: bool = False
-    ready_s: float = 60.0
-    packages: tuple[str, ...] = ("grpcio", "onnxruntime")
+    ready_s: float = 180.0
+    packages: tuple[str, ...] = PACKAGES
 
     def target(self, port: int) -> Target:
         """What is loaded."""
@@ -108,6 +110,41 @@ def _script(name: str, argument: Callable[[Order], Path]) -> Callable[[Order], C
     return command
 
 
+def _mlserver(order: Order) -> Command:
+    """In one process: for a model of this size its parallel workers cost more than they give."""
+    model = {"uri": str(order.model.path)}
+    settings = {"name": order.model.name, "implementation": "mlserver_model.OnnxModel", "parameters": model}
+    (order.folder / "model-settings.json").write_text(json.dumps(settings))
+    server = {
+        **{"host": "127.0.0.1", "grpc_port": order.port, "http_port": 0, "metrics_endpoint": None},
+        **{"debug": False, "parallel_workers": 0, "grpc_max_message_length": MESSAGE_BYTES},
+    }
+    (order.folder / "settings.json").write_text(json.dumps(server))
+    return Command(
+        arguments=[str(Path(order.python).parent / "mlserver"), "start", str(order.folder)],
+        environment={"PYTHONPATH": str(PEERS)},
+        folder=order.folder,
+        copies=order.workers,
+    )
+
+
+def _kserve(order: Order) -> Command:
+    arguments = [order.python, str(PEERS / "kserve_server.py"), str(order.port), str(order.model.path)]
+    options = [f"--grpc_max_{way}_message_length={MESSAGE_BYTES}" for way in ("send", "receive")]
+    return Command(
+        arguments=[*arguments, order.model.name, *options],
+        environment={},
+        folder=order.folder,
+        copies=order.workers,
+    )
+
+
+def _litserve(order: Order) -> Command:
+    script = str(PEERS / "litserve_server.py")
+    arguments = [order.python, script, str(order.port), str(order.model.path), str(order.workers)]
+    return Command(arguments=arguments, environment={}, folder=order.folder)
+
+
 SERVERS: Mapping[str, Server] = {
     server.name: server
     for server in (
@@ -119,12 +156,29 @@ SERVERS: Mapping[str, Server] = {
             name="empty-sync", kind=Kind.LIMIT, command=_script("empty_sync.py", lambda order: order.answers)
         ),
         Server(name="plain", kind=Kind.PEER, command=_script("plain.py", lambda order: order.model.path)),
+        Server(
+            name="mlserver",
+            kind=Kind.PEER,
+            command=_mlserver,
+            environment="mlserver",
+            packages=("mlserver", *PACKAGES),
+        ),
+        Server(
+            name="kserve",
+            kind=Kind.PEER,
+            command=_kserve,
+            environment="kserve",
+            packages=("kserve", *PACKAGES),
+        ),
+        Server(
+            name="litserve",
+            kind=Kind.PEER,
+            command=_litserve,
+            environment="litserve",
+            http1=True,
+            packages=("litserve", "onnxruntime"),
+        ),
     )
 }
 
 
-def python_of(server: Server) -> str:
-    """The interpreter that runs a server."""
-    if server.environment is None:
-        return sys.executable
-    return str(HERE / "environments" / server.environment / "bin" / "python")

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from benchmarks.serving import answers, asking
 from benchmarks.serving.body import Request, infer_request
+from benchmarks.serving.environments import python_of
 from benchmarks.serving.h2load import h2load
 from benchmarks.serving.models import Model
 from benchmarks.serving.processes import ServerProcess, free_port, running
 from benchmarks.serving.results import Measurement, Start
-from benchmarks.serving.servers import Order, Server, python_of
+from benchmarks.serving.servers import Order, Server
 
 # Of a load's answers: what was under way at its beginning or end is counted in one figure and not the other.
 BYTES_TOLERANCE = 0.1
@@ -62,7 +63,7 @@ class Stage:
             workers=self._workers,
             folder=folder,
             answers=self._answers,
-            python=python_of(server),
+            python=python_of(server.environment),
         )
 
         def ready() -> bool:
