@@ -38,7 +38,7 @@ def message_of(answer: Answer, model: str) -> bytes:
     return message.SerializeToString()
 
 
-def read(message: bytes) -> Answer:
+def read_message(message: bytes) -> Answer:
     """The outputs of a ModelInferResponse, raw or typed."""
     response = pb.ModelInferResponse.FromString(message)
     answer = {}
@@ -51,23 +51,20 @@ def read(message: bytes) -> Answer:
     return answer
 
 
-def check(answer: Answer, right: Answer, server: str) -> None:
+def check(answer: Answer, right: Answer) -> None:
     """Refuse a wrong answer.
 
     Args:
         answer: at least one of the model's outputs.
         right: all of them.
-        server: that gave it.
 
     Raises:
         BenchmarkError: it is wrong.
     """
     if not answer or not answer.keys() <= right.keys():
-        raise BenchmarkError(f"{server} answers {sorted(answer)}, not {sorted(right)}")
+        raise BenchmarkError(f"{sorted(answer)} are answered, not {sorted(right)}")
     for name, values in answer.items():
         expected = right[name]
-        scale = float(np.abs(expected).max())
-        if values.shape != expected.shape or not np.allclose(
-            values, expected, rtol=0, atol=TOLERANCE * scale
-        ):
-            raise BenchmarkError(f"{server} answers wrongly: its {name} are not what onnxruntime computes")
+        allowed = TOLERANCE * float(np.abs(expected).max())
+        if values.shape != expected.shape or not np.allclose(values, expected, rtol=0, atol=allowed):
+            raise BenchmarkError(f"the {name} that are answered are not what onnxruntime computes")

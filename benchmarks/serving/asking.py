@@ -2,15 +2,13 @@
 
 import socket
 import urllib.request
-from collections.abc import Mapping
 
 import grpc
-import numpy as np
 
-from benchmarks.serving.answers import Answer, check, read
-from benchmarks.serving.body import Request
+from benchmarks.serving.answers import Answer, check
+from benchmarks.serving.body import Request, framed
 from benchmarks.serving.errors import BenchmarkError
-from benchmarks.serving.servers import METHOD, Server
+from benchmarks.serving.wires import Wire
 
 ASK_SECONDS = 60.0
 UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
@@ -22,49 +20,46 @@ def listening(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def ask(server: Server, port: int, request: Request, output_shape: tuple[int, ...]) -> Answer:
-    """Ask once.
-
-    Args:
-        server: that is asked.
-        port: where it listens.
-        request: what.
-        output_shape: of `probabilities`, which are all that a server of bare pixels answers.
+def ask(wire: Wire, port: int, request: Request) -> bytes:
+    """Ask once; the answer's bytes.
 
     Raises:
-        grpc.RpcError: it refused.
+        grpc.RpcError: the server refused.
         OSError: it refused, over HTTP.
     """
-    if server.http1:
-        call = urllib.request.Request(server.target(port).url, data=server.body(request))  # noqa: S310
-        call.add_header("content-type", "application/octet-stream")
-        with urllib.request.urlopen(call, timeout=ASK_SECONDS) as answer:  # noqa: S310  (our own server)
-            return {"probabilities": np.frombuffer(answer.read(), np.float32).reshape(output_shape)}
-    with grpc.insecure_channel(f"127.0.0.1:{port}", options=UNLIMITED) as channel:
-        message: bytes = channel.unary_unary(f"/{METHOD}")(request.message, timeout=ASK_SECONDS)
-    return read(message)
+    if wire.grpc:
+        with grpc.insecure_channel(f"127.0.0.1:{port}", options=UNLIMITED) as channel:
+            answer: bytes = channel.unary_unary(wire.path)(wire.message(request), timeout=ASK_SECONDS)
+            return answer
+    call = urllib.request.Request(f"http://127.0.0.1:{port}{wire.path}", wire.body(request))
+    call.add_header("content-type", "application/json")
+    with urllib.request.urlopen(call, timeout=ASK_SECONDS) as reply:  # noqa: S310  (our own server)
+        return bytes(reply.read())
 
 
-def answers_yet(server: Server, port: int, request: Request, right: Answer) -> bool:
+def answers_yet(wire: Wire, port: int, request: Request) -> bool:
     """Whether a server that is starting answers, be it wrongly."""
     if not listening(port):
         return False
     try:
-        ask(server, port, request, right["probabilities"].shape)
+        ask(wire, port, request)
     except (grpc.RpcError, OSError):
         return False
     return True
 
 
-def verify(server: Server, port: int, requests: Mapping[int, Request], right: Mapping[int, Answer]) -> None:
-    """See that each request is answered rightly.
+def verify(wire: Wire, port: int, request: Request, right: Answer) -> int:
+    """See that a request is answered rightly.
+
+    Returns:
+        The answer's length, as h2load counts it.
 
     Raises:
-        BenchmarkError: one is not.
+        BenchmarkError: it is not.
     """
-    for rows, request in requests.items():
-        try:
-            answer = ask(server, port, request, right[rows]["probabilities"].shape)
-        except (grpc.RpcError, OSError) as error:
-            raise BenchmarkError(f"{server.name} refuses {rows} rows: {error}") from error
-        check(answer, right[rows], server.name)
+    try:
+        content = ask(wire, port, request)
+    except (grpc.RpcError, OSError) as error:
+        raise BenchmarkError(f"{len(request.images)} rows are refused: {error}") from error
+    check(wire.answer(content, right["probabilities"].shape), right)
+    return len(framed(content)) if wire.grpc else len(content)

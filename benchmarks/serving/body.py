@@ -1,4 +1,4 @@
-"""What every server is sent: one request's bytes, as gRPC frames them and as they are."""
+"""What every server is asked: the same random images, and the protocol's message of them."""
 
 import struct
 from dataclasses import dataclass
@@ -23,28 +23,22 @@ class Request:
     images: NDArray[np.uint8]
     message: bytes
 
-    @property
-    def framed(self) -> bytes:
-        """The body of a gRPC call over HTTP/2."""
-        return framed(self.message)
-
 
 def framed(message: bytes) -> bytes:
     """A message behind gRPC's prefix: not compressed, and its length in four big-endian bytes."""
     return struct.pack(">BI", 0, len(message)) + message
 
 
-def infer_request(model: str, shape: tuple[int, ...], rows: int, *, input_name: str = "image") -> Request:
+def infer_request(model: str, shape: tuple[int, ...], rows: int) -> Request:
     """A request for random images.
 
     Args:
         model: the name.
         shape: of one image.
         rows: images in it.
-        input_name: the tensor's.
     """
     images = np.random.default_rng(SEED).integers(0, 256, (rows, *shape), dtype=np.uint8)
     message = pb.ModelInferRequest(model_name=model)
-    message.inputs.add(name=input_name, datatype="UINT8", shape=images.shape)
+    message.inputs.add(name="image", datatype="UINT8", shape=images.shape)
     message.raw_input_contents.append(images.tobytes())
     return Request(images=images, message=message.SerializeToString())

@@ -12,22 +12,8 @@ import numpy as np
 from benchmarks.serving.errors import BenchmarkError
 
 INSTALL = "h2load is missing: install it (Debian, Ubuntu: apt-get install nghttp2-client)"
-GRPC_HEADERS = ("content-type: application/grpc", "te: trailers")
+JSON_OPTIONS = ["--h1", "-H", "content-type: application/json"]
 MAX_REQUESTS = 100_000_000  # the time ends a load, never this
-WARM_UP_S = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """What is loaded.
-
-    Attributes:
-        url: of the method.
-        http1: one request at a time on each connection, over HTTP/1.1; otherwise gRPC's HTTP/2.
-    """
-
-    url: str
-    http1: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +21,7 @@ class Load:
     """What was answered.
 
     Attributes:
-        seconds: measured, after the warm-up.
+        seconds: measured.
         requests: answered in them with HTTP's 2xx.
         failed: not answered, or otherwise.
         answer_bytes: of the bodies received.
@@ -66,32 +52,30 @@ def require_h2load() -> None:
         raise BenchmarkError(INSTALL)
 
 
-def h2load(target: Target, body: bytes, *, in_flight: int, connections: int, seconds: float) -> Load:
+def h2load(url: str, body: bytes, *, grpc: bool, in_flight: int, connections: int, seconds: float) -> Load:
     """Keep requests in flight for a while.
 
     Args:
-        target: what is loaded.
+        url: of the method.
         body: of each request.
+        grpc: over HTTP/2; JSON over HTTP/1.1 otherwise, where each request in flight needs a connection.
         in_flight: at the same time, over all connections.
-        connections: that share them evenly; over HTTP/1.1 as many as are in flight.
-        seconds: after the warm-up.
+        connections: that share them evenly.
+        seconds: how long; let a server warm up by a call of its own.
 
     Raises:
         BenchmarkError: h2load failed, or nothing was answered.
     """
-    if target.http1:
+    if not grpc:
         connections = in_flight
     with tempfile.TemporaryDirectory() as folder:
         sent, log = Path(folder) / "body", Path(folder) / "log"
         sent.write_bytes(body)
-        command = ["h2load", "-n", str(MAX_REQUESTS), "-D", f"{seconds:g}", f"--warm-up-time={WARM_UP_S}"]
+        command = ["h2load", "-n", str(MAX_REQUESTS), "-D", f"{1000 * seconds:.0f}ms"]
         command += ["-c", str(connections), "-m", str(in_flight // connections), "-d", str(sent)]
         command += [f"--log-file={log}"]
-        if target.http1:
-            command += ["--h1", "-H", "content-type: application/octet-stream"]
-        else:
-            command += [part for header in GRPC_HEADERS for part in ("-H", header)]
-        done = subprocess.run([*command, target.url], capture_output=True, text=True, check=False)
+        command += ["-H", "content-type: application/grpc", "-H", "te: trailers"] if grpc else JSON_OPTIONS
+        done = subprocess.run([*command, url], capture_output=True, text=True, check=False)
         if done.returncode:
             raise BenchmarkError(f"h2load failed: {done.stderr.strip() or done.stdout[-300:]}")
         return parse(done.stdout, log.read_text(), seconds)

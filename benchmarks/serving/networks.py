@@ -1,4 +1,4 @@
-"""Networks with random weights, as ONNX files: their answers mean nothing, their runs cost what real ones' do."""
+"""Networks with random weights, as ONNX files: their answers mean nothing, their runs cost as real ones."""
 
 import numpy as np
 import onnx

@@ -1,6 +1,7 @@
 """Server processes: started in a group of their own, watched, and always ended."""
 
 import contextlib
+import ctypes
 import os
 import signal
 import socket
@@ -17,6 +18,8 @@ END_SECONDS = 15.0
 POLL_SECONDS = 0.01
 TICKS = os.sysconf("SC_CLK_TCK")
 LOG_TAIL = 1500
+
+SET_CHILD_SUBREAPER = 36  # of Linux's prctl
 
 # Fields of /proc/PID/stat, counted from the state.
 PARENT, CPU, STARTED = 1, slice(11, 13), 19
@@ -99,8 +102,7 @@ def running(
     server = ServerProcess(processes, log)
     try:
         with log.open("wb") as output:
-            for _ in range(command.copies):
-                processes.append(_start(command, output))
+            processes.extend(_start(command, output) for _ in range(command.copies))
         while not ready():
             server.require_alive()
             if time.perf_counter() - began > within_s:
@@ -141,6 +143,19 @@ def descendants(pid: int) -> tuple[int, ...]:
     for parent in found:
         found += children.get(parent, [])
     return tuple(found)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of servers' processes whose own parent ends, so that they can be ended."""
+    ctypes.CDLL(None).prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def end_orphans() -> None:
+    """End what is left of servers that have ended."""
+    for pid in descendants(os.getpid())[1:]:
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
 
 
 def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:

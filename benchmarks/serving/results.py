@@ -1,10 +1,26 @@
-"""What was measured: every round as it was, and what the table says of it."""
+"""What was measured: every round as it was."""
 
-import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchmarks.serving.h2load import Load
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """What is measured of every server in turn.
+
+    Attributes:
+        model: that is served.
+        workers: processes that answer.
+        rows: of each request.
+        in_flight: requests at the same time.
+    """
+
+    model: str
+    workers: int
+    rows: int
+    in_flight: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,20 +29,14 @@ class Measurement:
 
     Attributes:
         server: its name.
-        model: that it served.
-        workers: processes that answered.
-        rows: of each request.
-        in_flight: requests at the same time.
+        cell: which load.
         round: counted from 1.
         load: what was answered.
         cores: of CPU time that the server took, in seconds a second.
     """
 
     server: str
-    model: str
-    workers: int
-    rows: int
-    in_flight: int
+    cell: Cell
     round: int
     load: Load
     cores: float
@@ -52,15 +62,69 @@ class Bare:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
-    """A server's start.
+class Paced:
+    """Requests that came when they came, whatever was answered.
 
     Attributes:
         server: its name.
         model: that it served.
         workers: processes that answer.
-        start_s: until its first answer.
-        resident_mib: of each of its processes, after the load.
+        arrivals: `even` or `random`, the latter as a Poisson process.
+        round: counted from 1.
+        asked_per_s: that were to come.
+        answered_per_s: that were answered; clearly fewer if server or client did not keep up.
+        p50_ms: from when a request was due to its answer.
+        p99_ms: likewise.
+    """
+
+    server: str
+    model: str
+    workers: int
+    arrivals: str
+    round: int
+    asked_per_s: float
+    answered_per_s: float
+    p50_ms: float
+    p99_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Streamed:
+    """One Python client with so many requests in flight, on a stream or by unary calls.
+
+    Attributes:
+        server: its name.
+        model: that it served.
+        workers: processes that answer.
+        way: `stream` or `unary`.
+        in_flight: requests at the same time.
+        round: counted from 1.
+        rate: answers a second.
+        p50_ms: median latency.
+        p99_ms: what 99 % stay below.
+    """
+
+    server: str
+    model: str
+    workers: int
+    way: str
+    in_flight: int
+    round: int
+    rate: float
+    p50_ms: float
+    p99_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """A server's start and what it holds.
+
+    Attributes:
+        server: its name.
+        model: that it served.
+        workers: processes that answer.
+        start_s: from its start to its first answer.
+        resident_mib: of each of its processes, after all loads.
     """
 
     server: str
@@ -71,28 +135,50 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
-    """Some rounds of the same.
+class Failure:
+    """What could not be measured.
 
     Attributes:
-        median: of them.
-        spread: half of the range between the extremes, as a share of the median.
-        rounds: how many.
+        server: its name.
+        model: that it served.
+        what: was being done.
+        reason: in a line.
     """
 
-    median: float
-    spread: float
-    rounds: int
+    server: str
+    model: str
+    what: str
+    reason: str
 
 
-def summary(values: Iterable[float]) -> Summary:
-    """Of at least one value, none of them negative."""
-    ordered = sorted(values)
-    middle = statistics.median(ordered)
-    spread = (ordered[-1] - ordered[0]) / 2 / middle if middle else 0.0
-    return Summary(median=middle, spread=spread, rounds=len(ordered))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results:
+    """One benchmark.
 
+    Attributes:
+        began: UTC.
+        minutes: that it took.
+        command: its arguments.
+        machine: processor, cores, kernel, Python.
+        versions: of packages, by server.
+        measurements: of closed loops.
+        bare: of the onnxruntime loop.
+        paced: of open loops.
+        streamed: of the Python client.
+        starts: of servers.
+        commands: whole-process seconds of keraport's commands, each round, by what was run.
+        failures: what is missing.
+    """
 
-def ratio(measured: Sequence[float], against: Sequence[float]) -> Summary:
-    """How rounds that alternated compare: the summary of the ratios of each pair, not the ratio of medians."""
-    return summary(one / other for one, other in zip(measured, against, strict=True))
+    began: str
+    minutes: float
+    command: tuple[str, ...]
+    machine: Mapping[str, str]
+    versions: Mapping[str, Mapping[str, str]]
+    measurements: tuple[Measurement, ...]
+    bare: tuple[Bare, ...]
+    paced: tuple[Paced, ...]
+    streamed: tuple[Streamed, ...]
+    starts: tuple[Start, ...]
+    commands: Mapping[str, tuple[float, ...]]
+    failures: tuple[Failure, ...]

@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from benchmarks.serving.body import Request
-from benchmarks.serving.h2load import Target
 from benchmarks.serving.models import ROOT, Model
 from benchmarks.serving.processes import Command
+from benchmarks.serving.wires import Wire
 
 HERE = Path(__file__).resolve().parent
 PEERS = HERE / "peers"
 PACKAGES = ("grpcio", "protobuf", "onnxruntime")
+PROTO = ROOT / "serving" / "proto"
 MESSAGE_BYTES = 64 * 1024 * 1024
-METHOD = "inference.GRPCInferenceService/ModelInfer"
 
 
 class Kind(StrEnum):
@@ -56,7 +55,7 @@ class Server:
         kind: what it stands for.
         command: how it is started.
         environment: of its own, under `environments/`; that of this process if None.
-        http1: it takes bare pixels over HTTP/1.1; gRPC otherwise.
+        wire: how it is asked.
         ready_s: how long it may take to start.
         packages: whose versions the results name.
     """
@@ -65,18 +64,9 @@ class Server:
     kind: Kind
     command: Callable[[Order], Command]
     environment: str | None = None
-    http1: bool = False
+    wire: Wire = Wire.OPEN_INFERENCE
     ready_s: float = 180.0
     packages: tuple[str, ...] = PACKAGES
-
-    def target(self, port: int) -> Target:
-        """What is loaded."""
-        path = "predict" if self.http1 else METHOD
-        return Target(url=f"http://127.0.0.1:{port}/{path}", http1=self.http1)
-
-    def body(self, request: Request) -> bytes:
-        """What is sent."""
-        return request.images.tobytes() if self.http1 else request.framed
 
 
 def _keraport(order: Order) -> Command:
@@ -102,7 +92,7 @@ def _script(name: str, argument: Callable[[Order], Path]) -> Callable[[Order], C
     def command(order: Order) -> Command:
         return Command(
             arguments=[order.python, str(PEERS / name), str(order.port), str(argument(order))],
-            environment={"PYTHONPATH": str(ROOT / "serving" / "proto")},
+            environment={"PYTHONPATH": str(PROTO)},
             folder=order.folder,
             copies=order.workers,
         )
@@ -116,8 +106,13 @@ def _mlserver(order: Order) -> Command:
     settings = {"name": order.model.name, "implementation": "mlserver_model.OnnxModel", "parameters": model}
     (order.folder / "model-settings.json").write_text(json.dumps(settings))
     server = {
-        **{"host": "127.0.0.1", "grpc_port": order.port, "http_port": 0, "metrics_endpoint": None},
-        **{"debug": False, "parallel_workers": 0, "grpc_max_message_length": MESSAGE_BYTES},
+        "host": "127.0.0.1",
+        "grpc_port": order.port,
+        "http_port": 0,
+        "metrics_endpoint": None,
+        "debug": False,
+        "parallel_workers": 0,
+        "grpc_max_message_length": MESSAGE_BYTES,
     }
     (order.folder / "settings.json").write_text(json.dumps(server))
     return Command(
@@ -136,6 +131,42 @@ def _kserve(order: Order) -> Command:
         environment={},
         folder=order.folder,
         copies=order.workers,
+    )
+
+
+def _bentoml(order: Order) -> Command:
+    """Without access log and metrics, which others do not have or have switched off, too."""
+    folder = {
+        "--working-dir": PEERS,
+        "--host": "127.0.0.1",
+        "--port": order.port,
+        "--api-workers": order.workers,
+    }
+    options = [str(part) for pair in folder.items() for part in pair]
+    quiet = "api_server.logging.access.enabled=false api_server.metrics.enabled=false"
+    return Command(
+        arguments=[str(Path(order.python).parent / "bentoml"), "serve-grpc", "bentoml_service:svc", *options],
+        environment={
+            "MODEL": str(order.model.path),
+            "BENTOML_HOME": str(order.folder),
+            "BENTOML_DO_NOT_TRACK": "True",
+            "BENTOML_CONFIG_OPTIONS": quiet,
+        },
+        folder=order.folder,
+    )
+
+
+def _ray(order: Order) -> Command:
+    script, own = str(PEERS / "ray_server.py"), str(order.folder)
+    return Command(
+        arguments=[order.python, script, str(order.port), str(order.model.path), str(order.workers), own],
+        environment={
+            "PYTHONPATH": f"{PEERS}:{PROTO}",
+            "RAY_AUTH_MODE": "disabled",
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_enable_metrics_collection": "0",
+        },
+        folder=order.folder,
     )
 
 
@@ -175,10 +206,17 @@ SERVERS: Mapping[str, Server] = {
             kind=Kind.PEER,
             command=_litserve,
             environment="litserve",
-            http1=True,
+            wire=Wire.JSON,
             packages=("litserve", "onnxruntime"),
         ),
+        Server(
+            name="bentoml",
+            kind=Kind.PEER,
+            command=_bentoml,
+            environment="bentoml",
+            wire=Wire.BENTOML,
+            packages=("bentoml", *PACKAGES),
+        ),
+        Server(name="ray", kind=Kind.PEER, command=_ray, environment="ray", packages=("ray", *PACKAGES)),
     )
 }
-
-

@@ -1,6 +1,9 @@
-"""One model with all servers of it: started, checked, measured in turn, checked again, ended."""
+"""One model and what its servers are asked: started, checked, measured in turn, checked again, ended."""
 
 import contextlib
+import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,14 +12,16 @@ from pathlib import Path
 from benchmarks.serving import answers, asking
 from benchmarks.serving.body import Request, infer_request
 from benchmarks.serving.environments import python_of
-from benchmarks.serving.h2load import h2load
+from benchmarks.serving.errors import BenchmarkError
+from benchmarks.serving.h2load import Load, h2load
 from benchmarks.serving.models import Model
 from benchmarks.serving.processes import ServerProcess, free_port, running
-from benchmarks.serving.results import Measurement, Start
-from benchmarks.serving.servers import Order, Server
+from benchmarks.serving.results import Bare, Cell, Measurement, Start
+from benchmarks.serving.servers import PEERS, Order, Server
 
-# Of a load's answers: what was under way at its beginning or end is counted in one figure and not the other.
-BYTES_TOLERANCE = 0.1
+STREAM_PATH = "/inference.GRPCInferenceService/ModelStreamInfer"
+SCRIPT_GRACE_S = 120.0
+WARM_UP_S = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,84 +32,157 @@ class Running:
         server: which.
         port: where.
         process: its own.
+        answer_bytes: as h2load counts them, by the request's rows.
     """
 
     server: Server
     port: int
     process: ServerProcess
+    answer_bytes: dict[int, int]
 
 
 class Stage:
-    """Servers of one model, ready to be measured."""
+    """One model, the requests for it and the right answers."""
 
     def __init__(self, model: Model, rows: Sequence[int], workers: int, folder: Path) -> None:
         self.model = model
-        self._workers = workers
+        self.workers = workers
         self._folder = folder
         reference = answers.Reference(model.path)
-        self.requests: dict[int, Request] = {
+        self._requests: dict[int, Request] = {
             each: infer_request(model.name, model.shape, each) for each in sorted({1, *rows})
         }
-        self.right = {each: reference.answer(request.images) for each, request in self.requests.items()}
+        self._right = {each: reference.answer(request.images) for each, request in self._requests.items()}
         self._answers = folder / "answers"
         self._answers.mkdir(parents=True)
-        for each, request in self.requests.items():
+        for each, request in self._requests.items():
             path = self._answers / str(len(request.message))
-            path.write_bytes(answers.message_of(self.right[each], model.name))
+            path.write_bytes(answers.message_of(self._right[each], model.name))
+        (folder / "message").write_bytes(self._requests[1].message)
 
     @contextlib.contextmanager
     def start(self, server: Server) -> Iterator[Running]:
-        """Start a server and check its answers; check them again before it is ended."""
+        """Start a server and check its answers; it is ended on the way out.
+
+        Raises:
+            BenchmarkError: it does not start, or answers wrongly.
+        """
         port, folder = free_port(), self._folder / server.name
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True)
         order = Order(
             model=self.model,
             port=port,
-            workers=self._workers,
+            workers=self.workers,
             folder=folder,
             answers=self._answers,
             python=python_of(server.environment),
         )
 
         def ready() -> bool:
-            return asking.answers_yet(server, port, self.requests[1], self.right[1])
+            return asking.answers_yet(server.wire, port, self._requests[1])
 
         with running(server.command(order), folder / "log", ready, within_s=server.ready_s) as process:
-            asking.verify(server, port, self.requests, self.right)
-            yield Running(server=server, port=port, process=process)
+            started = Running(server=server, port=port, process=process, answer_bytes={})
+            self.verify(started)
+            yield started
 
-    def start_of(self, running: Running) -> Start:
-        """What starting took, and what the server holds."""
+    def verify(self, running: Running) -> None:
+        """See that a server answers rightly.
+
+        Raises:
+            BenchmarkError: it does not.
+        """
+        running.process.require_alive()
+        for rows, request in self._requests.items():
+            length = asking.verify(running.server.wire, running.port, request, self._right[rows])
+            running.answer_bytes[rows] = length
+
+    def state(self, running: Running) -> Start:
+        """What starting took, and what the server holds now."""
         return Start(
             server=running.server.name,
             model=self.model.name,
-            workers=self._workers,
+            workers=self.workers,
             start_s=running.process.start_s,
             resident_mib=running.process.resident_mib(),
         )
 
-    def load(
-        self, running: Running, *, rows: int, in_flight: int, seconds: float, number: int
-    ) -> Measurement:
-        """Load one server."""
+    def measure(self, running: Running, cell: Cell, seconds: float, number: int) -> Measurement:
+        """Load one server.
+
+        Raises:
+            BenchmarkError: it failed, or answered otherwise than before.
+        """
         running.process.require_alive()
-        connections = in_flight if self._workers > 1 else 1
+        wire = running.server.wire
+        # One connection would reach one worker alone.
+        connections = 1 if self.workers == 1 else cell.in_flight
+
+        def ask(seconds: float) -> Load:
+            return h2load(
+                f"http://127.0.0.1:{running.port}{wire.path}",
+                wire.body(self._requests[cell.rows]),
+                grpc=wire.grpc,
+                in_flight=cell.in_flight,
+                connections=connections,
+                seconds=seconds,
+            )
+
+        ask(WARM_UP_S)
         cpu_s, began = running.process.cpu_s(), time.perf_counter()
-        load = h2load(
-            running.server.target(running.port),
-            running.server.body(self.requests[rows]),
-            in_flight=in_flight,
-            connections=connections,
-            seconds=seconds,
-        )
+        load = ask(seconds)
         cores = (running.process.cpu_s() - cpu_s) / (time.perf_counter() - began)
-        return Measurement(
-            server=running.server.name,
-            model=self.model.name,
-            workers=self._workers,
-            rows=rows,
-            in_flight=in_flight,
-            round=number,
-            load=load,
-            cores=cores,
+        _require_whole_answers(load, running.answer_bytes[cell.rows], cell.in_flight)
+        return Measurement(server=running.server.name, cell=cell, round=number, load=load, cores=cores)
+
+    def bare(self, rows: int, seconds: float, number: int) -> Bare:
+        """Run the onnxruntime loop."""
+        figures = _script("bare.py", self.model.path, rows, seconds)
+        return Bare(model=self.model.name, rows=rows, round=number, **figures)
+
+    def ask(self, running: Running, mode: str, number: float, seconds: float) -> dict[str, float]:
+        """Have the Python client ask for single rows; rate, p50_ms and p99_ms.
+
+        Args:
+            running: what it asks.
+            mode: `even`, `random`, `unary` or `stream`.
+            number: of requests a second, or in flight.
+            seconds: after the warm-up.
+        """
+        running.process.require_alive()
+        path = STREAM_PATH if mode == "stream" else running.server.wire.path
+        message = self._folder / "message"
+        if running.server.wire.grpc:
+            message = self._folder / running.server.name / "message"
+            message.write_bytes(running.server.wire.message(self._requests[1]))
+        return _script("client.py", running.port, path, message, mode, number, seconds)
+
+
+def _require_whole_answers(load: Load, answer_bytes: int, in_flight: int) -> None:
+    """Refuse a load whose answers were of another length than the right ones: gRPC's errors are 200, too.
+
+    An answer that has begun to come at the end is in one figure and not in the other.
+    """
+    expected = load.requests * answer_bytes
+    if load.failed or not 0 <= load.answer_bytes - expected <= in_flight * answer_bytes:
+        raise BenchmarkError(
+            f"{load.failed} requests failed, and {load.requests} answers had {load.answer_bytes:,} bytes "
+            f"together, not {expected:,}"
         )
+
+
+def _script(name: str, *arguments: object) -> dict[str, float]:
+    """Run a script of `peers/` in this environment and read what it prints.
+
+    Raises:
+        BenchmarkError: it failed.
+    """
+    command = [sys.executable, str(PEERS / name), *map(str, arguments)]
+    timeout = float(str(arguments[-1])) + SCRIPT_GRACE_S
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout)
+    except subprocess.TimeoutExpired as error:
+        raise BenchmarkError(f"{name} took over {timeout:.0f} s") from error
+    if done.returncode:
+        raise BenchmarkError(f"{name} failed: {done.stderr.strip()[-300:]}")
+    return dict(json.loads(done.stdout))

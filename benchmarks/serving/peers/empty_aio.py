@@ -1,6 +1,6 @@
 """The least that grpcio's aio server can do: one generic handler that answers known bytes at once.
 
-python empty_aio.py PORT ANSWERS: ANSWERS is a folder; the file that is called as a request is long answers it.
+python empty_aio.py PORT ANSWERS: ANSWERS is a folder; a file in it is called as the request is long.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ import grpc.aio
 
 
 async def main() -> None:
-    answers = {int(path.name): path.read_bytes() for path in Path(sys.argv[2]).iterdir()}
+    answers = {int(path.name): path.read_bytes() for path in Path(sys.argv[2]).iterdir()}  # noqa: ASYNC240
 
     async def infer(request: bytes, _: object) -> bytes:
         return answers[len(request)]

@@ -1,6 +1,6 @@
 """The least that grpcio's sync server can do: one generic handler that answers known bytes at once.
 
-python empty_sync.py PORT ANSWERS: ANSWERS is a folder; the file that is called as a request is long answers it.
+python empty_sync.py PORT ANSWERS: ANSWERS is a folder; a file in it is called as the request is long.
 """
 
 import sys

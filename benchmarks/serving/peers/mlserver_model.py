@@ -1,4 +1,4 @@
-"""MLServer's model: it has no runtime for ONNX of its own, so this is what its documentation says to write."""
+"""MLServer's model: it has no runtime for ONNX of its own, but says how to write one."""
 
 import mlserver
 import numpy as np

@@ -17,7 +17,7 @@ session = ort.InferenceSession(sys.argv[2], options)
 NAMES = [output.name for output in session.get_outputs()]
 
 
-def infer(request: pb.ModelInferRequest, context: grpc.ServicerContext) -> pb.ModelInferResponse:
+def infer(request: pb.ModelInferRequest, _: grpc.ServicerContext) -> pb.ModelInferResponse:
     tensor = request.inputs[0]
     images = np.frombuffer(request.raw_input_contents[0], np.uint8).reshape(tensor.shape)
     answer = pb.ModelInferResponse(model_name=request.model_name, model_version="1", id=request.id)

@@ -1,0 +1,199 @@
+"""A whole benchmark: for each model all servers are started, then measured in turn."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from benchmarks.serving import footprint
+from benchmarks.serving.errors import BenchmarkError
+from benchmarks.serving.models import prepare
+from benchmarks.serving.plan import Plan
+from benchmarks.serving.results import Bare, Cell, Failure, Measurement, Paced, Start, Streamed
+from benchmarks.serving.servers import SERVERS, Kind
+from benchmarks.serving.stage import Running, Stage
+from benchmarks.serving.summary import summary
+
+OURS = "keraport"
+CAPACITY_SHARE = 0.7
+ARRIVALS = ("even", "random")
+STREAM_IN_FLIGHT = (1, 64)
+
+Measured = TypeVar("Measured")
+
+
+@dataclass(slots=True)
+class Campaign:
+    """Measures, and keeps what was measured.
+
+    Attributes:
+        plan: what to do.
+        cache: a folder for models that is kept.
+        folder: one for the servers' files that is not.
+    """
+
+    plan: Plan
+    cache: Path
+    folder: Path
+    measurements: list[Measurement] = field(default_factory=list)
+    bare: list[Bare] = field(default_factory=list)
+    paced: list[Paced] = field(default_factory=list)
+    streamed: list[Streamed] = field(default_factory=list)
+    starts: list[Start] = field(default_factory=list)
+    commands: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+    _began: float = field(default_factory=time.monotonic)
+    _done: int = 0
+
+    def run(self) -> None:
+        """Measure everything."""
+        for model, workers in self.plan.stages:
+            self._tell(f"{model}, workers: {workers}: starting the servers")
+            stage = Stage(
+                prepare(model, self.cache), self.plan.rows, workers, self.folder / f"{model}-{workers}"
+            )
+            with contextlib.ExitStack() as stack:
+                servers = self._start(stage, stack)
+                self._measure(stage, servers)
+                for running in servers.values():
+                    self._attempt(
+                        running.server.name, model, "the check afterwards", self._check(stage, running)
+                    )
+
+    def _start(self, stage: Stage, stack: contextlib.ExitStack) -> dict[str, Running]:
+        started: dict[str, Running] = {}
+        for name in self.plan.servers:
+            start = partial(stack.enter_context, stage.start(SERVERS[name]))
+            running: Running | None = self._attempt(name, stage.model.name, "start", start)
+            if running:
+                started[name] = running
+                self._tell(f"{name} answers rightly after {running.process.start_s:.2f} s")
+        return started
+
+    def _measure(self, stage: Stage, servers: dict[str, Running]) -> None:
+        for number in range(1, self.plan.rounds + 1):
+            self.bare += [stage.bare(rows, self.plan.seconds, number) for rows in self.plan.rows]
+        for cell in self.plan.cells(stage.model.name, stage.workers):
+            for number, name in self.plan.turns(tuple(servers)):
+                self._load(stage, servers[name], cell, number)
+        for number, name in self.plan.turns(tuple(servers)):
+            if SERVERS[name].kind is not Kind.LIMIT and SERVERS[name].wire.grpc:
+                for arrivals in ARRIVALS:
+                    self._pace(stage, servers[name], arrivals, number)
+        if OURS in servers:
+            self._measure_ours(stage, servers[OURS])
+
+    def _measure_ours(self, stage: Stage, running: Running) -> None:
+        for number in range(1, self.plan.rounds + 1):
+            for in_flight in STREAM_IN_FLIGHT:
+                for way in ("unary", "stream"):
+                    self._stream(stage, running, way, in_flight, number)
+        if stage.model.name == "default" and not self.commands:
+            self.commands = dict(footprint.measure(running.port, self.plan.rounds))
+
+    def _load(self, stage: Stage, running: Running, cell: Cell, number: int) -> None:
+        what = f"{cell.rows} rows, {cell.in_flight} in flight"
+        measured = self._attempt(
+            running.server.name,
+            cell.model,
+            what,
+            lambda: stage.measure(running, cell, self.plan.seconds, number),
+        )
+        self._done += 1
+        if measured:
+            self.measurements.append(measured)
+            load = measured.load
+            self._tell(
+                f"{cell.model}, {what}, round {number}: {running.server.name} {load.rate:,.0f}/s, "
+                f"p50 {load.p50_ms:.2f} ms, p99 {load.p99_ms:.2f} ms"
+            )
+
+    def _pace(self, stage: Stage, running: Running, arrivals: str, number: int) -> None:
+        name, model = running.server.name, stage.model.name
+        rate = CAPACITY_SHARE * self._capacity(name, model, stage.workers)
+        if not rate:
+            return
+        figures = self._attempt(
+            name,
+            model,
+            f"open loop, {arrivals}",
+            lambda: stage.ask(running, arrivals, rate, max(self.plan.seconds, 50 / rate)),
+        )
+        if figures:
+            answered = figures.pop("rate")
+            self.paced.append(
+                Paced(
+                    server=name,
+                    model=model,
+                    workers=stage.workers,
+                    arrivals=arrivals,
+                    round=number,
+                    asked_per_s=rate,
+                    answered_per_s=answered,
+                    **figures,
+                )
+            )
+            self._tell(
+                f"{model}, {rate:,.0f}/s, {arrivals}, round {number}: {name} {self.paced[-1].p99_ms:.2f} ms"
+            )
+
+    def _capacity(self, server: str, model: str, workers: int) -> float:
+        """What a server reached with single rows under its best load; 0 if it did not."""
+        loads: dict[int, list[float]] = {}
+        for each in self.measurements:
+            cell = each.cell
+            if (each.server, cell.model, cell.workers, cell.rows) == (server, model, workers, 1):
+                loads.setdefault(cell.in_flight, []).append(each.load.rate)
+        return max((summary(rates).median for rates in loads.values()), default=0.0)
+
+    def _stream(self, stage: Stage, running: Running, way: str, in_flight: int, number: int) -> None:
+        name, model = running.server.name, stage.model.name
+        figures = self._attempt(
+            name, model, f"{way} calls", lambda: stage.ask(running, way, in_flight, self.plan.seconds)
+        )
+        if figures:
+            self.streamed.append(
+                Streamed(
+                    server=name,
+                    model=model,
+                    workers=stage.workers,
+                    way=way,
+                    in_flight=in_flight,
+                    round=number,
+                    **figures,
+                )
+            )
+            self._tell(
+                f"{model}, {way}, {in_flight} in flight, round {number}: {name} {figures['rate']:,.0f}/s"
+            )
+
+    def _check(self, stage: Stage, running: Running) -> Callable[[], bool]:
+        def check() -> bool:
+            self.starts.append(stage.state(running))
+            stage.verify(running)
+            return True
+
+        return check
+
+    def _attempt(self, server: str, model: str, what: str, work: Callable[[], Measured]) -> Measured | None:
+        """Go on without what failed, and say so in the results."""
+        try:
+            return work()
+        except BenchmarkError as error:
+            reason = " ".join(str(error).split())[-500:]
+            self.failures.append(Failure(server=server, model=model, what=what, reason=reason))
+            self._tell(f"FAILED: {server}, {model}, {what}: {reason}")
+            return None
+
+    def _tell(self, text: str) -> None:
+        total = (
+            self.plan.rounds
+            * len(self.plan.servers)
+            * sum(len(self.plan.cells(model, workers)) for model, workers in self.plan.stages)
+        )
+        minutes = (time.monotonic() - self._began) / 60
+        print(f"[{self._done}/{total}, {minutes:.1f} min] {text}", file=sys.stderr, flush=True)
