@@ -75,6 +75,7 @@ class Paced:
         answered_per_s: that were answered; clearly fewer if server or client did not keep up.
         p50_ms: from when a request was due to its answer.
         p99_ms: likewise.
+        failed: requests that were refused.
     """
 
     server: str
@@ -86,6 +87,7 @@ class Paced:
     answered_per_s: float
     p50_ms: float
     p99_ms: float
+    failed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +104,7 @@ class Streamed:
         rate: answers a second.
         p50_ms: median latency.
         p99_ms: what 99 % stay below.
+        failed: requests that were refused.
     """
 
     server: str
@@ -113,6 +116,7 @@ class Streamed:
     rate: float
     p50_ms: float
     p99_ms: float
+    failed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.serving import answers, asking
 from benchmarks.serving.body import Request, infer_request
@@ -140,8 +141,8 @@ class Stage:
         figures = _script("bare.py", self.model.path, rows, seconds)
         return Bare(model=self.model.name, rows=rows, round=number, **figures)
 
-    def ask(self, running: Running, mode: str, number: float, seconds: float) -> dict[str, float]:
-        """Have the Python client ask for single rows; rate, p50_ms and p99_ms.
+    def ask(self, running: Running, mode: str, number: float, seconds: float) -> dict[str, Any]:
+        """Have the Python client ask for single rows; rate, p50_ms, p99_ms and failed.
 
         Args:
             running: what it asks.
@@ -171,7 +172,7 @@ def _require_whole_answers(load: Load, answer_bytes: int, in_flight: int) -> Non
         )
 
 
-def _script(name: str, *arguments: object) -> dict[str, float]:
+def _script(name: str, *arguments: object) -> dict[str, Any]:
     """Run a script of `peers/` in this environment and read what it prints.
 
     Raises:
