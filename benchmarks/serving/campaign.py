@@ -47,10 +47,10 @@ class Campaign:
     commands: dict[str, tuple[float, ...]] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     _began: float = field(default_factory=time.monotonic)
-    _done: int = 0
 
     def run(self) -> None:
         """Measure everything."""
+        self._tell(f"the loads alone take {self.plan.estimate_s / 60:.0f} minutes")
         for model, workers in self.plan.stages:
             self._tell(f"{model}, workers: {workers}: starting the servers")
             stage = Stage(
@@ -101,9 +101,8 @@ class Campaign:
             running.server.name,
             cell.model,
             what,
-            lambda: stage.measure(running, cell, self.plan.seconds, number),
+            lambda: stage.measure(running, cell, self.plan.seconds_of(cell), number),
         )
-        self._done += 1
         if measured:
             self.measurements.append(measured)
             load = measured.load
@@ -190,10 +189,5 @@ class Campaign:
             return None
 
     def _tell(self, text: str) -> None:
-        total = (
-            self.plan.rounds
-            * len(self.plan.servers)
-            * sum(len(self.plan.cells(model, workers)) for model, workers in self.plan.stages)
-        )
         minutes = (time.monotonic() - self._began) / 60
-        print(f"[{self._done}/{total}, {minutes:.1f} min] {text}", file=sys.stderr, flush=True)
+        print(f"[{minutes:5.1f} min] {text}", file=sys.stderr, flush=True)

@@ -55,11 +55,11 @@ def page(digest: Digest) -> str:
         "# Serving: keraport, its limits and its peers",
         "",
         f"Made by `python benchmarks/serving/run.py {' '.join(results.command)}`, begun {results.began}, "
-        f"{results.minutes:.0f} minutes. The load generator shares the cores with the server that it loads; the "
-        "others run idle meanwhile, and all take turns. Figures are medians of the rounds ± half the range between "
-        "the extremes, ratios those of the rounds. Loads are closed loops of h2load if not said otherwise. CPU is "
-        "the server's, a request. plain is a sync grpcio servicer of thirty lines, empty-aio and empty-sync answer "
-        "known bytes without a model.",
+        f"{results.minutes:.0f} minutes. All take turns on the same cores, and the load generator runs there, "
+        "too. Figures are medians of the rounds ± half the range between the extremes, ratios those of "
+        "each round. Loads are closed loops of h2load if not said otherwise. CPU is the server's, a request. "
+        "`plain` is a sync grpcio servicer of thirty lines; `empty-aio` and `empty-sync` answer known bytes "
+        "without a model.",
         "",
         f"Machine: {machine}.",
         "",

@@ -129,6 +129,7 @@ class Start:
         workers: processes that answer.
         start_s: from its start to its first answer.
         resident_mib: of each of its processes, after all loads.
+        idle_cores: of CPU time that it takes when nobody asks, in seconds a second.
     """
 
     server: str
@@ -136,6 +137,7 @@ class Start:
     workers: int
     start_s: float
     resident_mib: tuple[float, ...]
+    idle_cores: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

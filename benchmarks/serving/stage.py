@@ -16,13 +16,15 @@ from benchmarks.serving.environments import python_of
 from benchmarks.serving.errors import BenchmarkError
 from benchmarks.serving.h2load import Load, h2load
 from benchmarks.serving.models import Model
+from benchmarks.serving.plan import warm_up_s
 from benchmarks.serving.processes import ServerProcess, free_port, running
 from benchmarks.serving.results import Bare, Cell, Measurement, Start
 from benchmarks.serving.servers import PEERS, Order, Server
 
 STREAM_PATH = "/inference.GRPCInferenceService/ModelStreamInfer"
 SCRIPT_GRACE_S = 120.0
-WARM_UP_S = 0.5
+IDLE_S = 1.0
+SETTLE_S, SETTLE_WITHIN_S, IDLE_CORES = 0.2, 30.0, 0.15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +108,7 @@ class Stage:
             workers=self.workers,
             start_s=running.process.start_s,
             resident_mib=running.process.resident_mib(),
+            idle_cores=_cores(running.process, IDLE_S),
         )
 
     def measure(self, running: Running, cell: Cell, seconds: float, number: int) -> Measurement:
@@ -129,10 +132,12 @@ class Stage:
                 seconds=seconds,
             )
 
-        ask(WARM_UP_S)
+        ask(warm_up_s(cell))
+        _settle(running.process)
         cpu_s, began = running.process.cpu_s(), time.perf_counter()
         load = ask(seconds)
         cores = (running.process.cpu_s() - cpu_s) / (time.perf_counter() - began)
+        _settle(running.process)
         _require_whole_answers(load, running.answer_bytes[cell.rows], cell.in_flight)
         return Measurement(server=running.server.name, cell=cell, round=number, load=load, cores=cores)
 
@@ -157,6 +162,20 @@ class Stage:
             message = self._folder / running.server.name / "message"
             message.write_bytes(running.server.wire.message(self._requests[1]))
         return _script("client.py", running.port, path, message, mode, number, seconds)
+
+
+def _settle(process: ServerProcess) -> None:
+    """Wait until a server has done with what nobody waits for any more, such as a batch under way."""
+    deadline = time.monotonic() + SETTLE_WITHIN_S
+    while _cores(process, SETTLE_S) > IDLE_CORES and time.monotonic() < deadline:
+        pass
+
+
+def _cores(process: ServerProcess, seconds: float) -> float:
+    """CPU seconds a second that a server takes in the time to come."""
+    before = process.cpu_s()
+    time.sleep(seconds)
+    return (process.cpu_s() - before) / seconds
 
 
 def _require_whole_answers(load: Load, answer_bytes: int, in_flight: int) -> None:

@@ -136,8 +136,17 @@ def _starts(digest: Digest) -> Table:
             *(each.model, str(each.workers), each.server, f"{each.start_s:.2f}"),
             f"{sum(each.resident_mib):,.0f}",
             " + ".join(f"{mib:,.0f}" for mib in sorted(each.resident_mib, reverse=True)),
+            f"{100 * each.idle_cores:.0f} %",
         )
         for each in digest.results.starts
     ]
-    header = ("model", "workers", "server", "s to the first answer", "resident MiB", "of its processes")
+    header = (
+        "model",
+        "workers",
+        "server",
+        "s to the first answer",
+        "resident MiB",
+        "of its processes",
+        "idle",
+    )
     return Table(title="Start and memory", header=header, rows=rows)
