@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from benchmarks.serving.results import Bare, Cell, Measurement, Results
+from benchmarks.serving.results import Cell, Measurement, Results
 from benchmarks.serving.summary import Summary, ratio, summary
 
 
@@ -68,9 +68,6 @@ class Digest:
         if not rounds:
             return None
         return ratio([value(first[each]) for each in rounds], [value(second[each]) for each in rounds])
-
-    def _bare(self, model: str, rows: int) -> list[Bare]:
-        return [each for each in self.results.bare if (each.model, each.rows) == (model, rows)]
 
     def _summary(self, server: str, cell: Cell, value: Callable[[Measurement], float]) -> Summary | None:
         return _summary([value(each) for each in self.of(server, cell).values()])

@@ -1,14 +1,17 @@
 """What keraport is held to, and how it stands."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from benchmarks.serving.digest import Digest
-from benchmarks.serving.results import Cell, Measurement
+from benchmarks.serving.results import Bare, Cell, Measurement
 from benchmarks.serving.summary import Summary, summary
 
 OURS = "keraport"
 BUSY = 64  # requests in flight
+MB_OF_MIB = 2**20 / 1e6
 KEPT_UP = 0.95  # of an open loop's requests
 
 
@@ -57,7 +60,7 @@ def _against_servers(digest: Digest) -> Iterator[Goal]:
     for cell in digest.cells:
         if (cell.model, cell.rows) != ("default", 1):
             continue
-        place = f"default model, {cell.in_flight} in flight, {_workers(cell)}"
+        place = f"default model, {cell.in_flight} in flight, {_workers(cell.workers)}"
         limits = {"plain": 1.0}
         if cell.in_flight == BUSY:
             limits = {"empty-aio": 0.8, "mlserver": 2.5, "kserve": 2.0, **limits}
@@ -70,20 +73,26 @@ def _against_servers(digest: Digest) -> Iterator[Goal]:
 
 def _against_bare(digest: Digest) -> Iterator[Goal]:
     for cell in digest.cells:
-        rate, bare = digest.rate(OURS, cell), digest.bare_rows(cell.model, cell.rows)
-        place = f"{cell.model} model, {cell.rows} rows, {cell.in_flight} in flight, {_workers(cell)}"
-        limit = _share_of_bare(cell)
-        if limit and rate and bare:
-            of_all = bare.median * cell.workers
-            value = Summary(median=rate.median * cell.rows / of_all, spread=rate.spread + bare.spread)
-            yield Goal(text=f"{place}: rows a second to the bare loop", value=value, limit=limit)
-        ours, empty = digest.p50(OURS, cell), digest.p50("empty-aio", cell)
-        run = digest.bare_ms(cell.model, cell.rows)
-        if cell.in_flight == 1 and ours and empty and run:
-            allowed = run.median + 1.3 * empty.median
-            value = Summary(median=ours.median / allowed, spread=ours.spread)
+        place = f"{cell.model} model, rows: {cell.rows}, {cell.in_flight} in flight, {_workers(cell.workers)}"
+        share = digest.against_bare(OURS, cell, _rows_to_bare)
+        if (limit := _share_of_bare(cell)) and share:
+            yield Goal(text=f"{place}: rows a second to the bare loop", value=share, limit=limit)
+        empty = digest.of("empty-aio", cell)
+        latency = digest.against_bare(OURS, cell, partial(_latency_to_bare, empty=empty)) if empty else None
+        if cell.in_flight == 1 and latency:
             text = f"{place}: latency to the bare run and 1.3 empty round trips"
-            yield Goal(text=text, value=value, limit=1.0, at_least=False)
+            yield Goal(text=text, value=latency, limit=1.0, at_least=False)
+
+
+def _rows_to_bare(each: Measurement, bare: Bare) -> float:
+    return each.load.rate * each.cell.rows / (bare.rows_per_s * each.cell.workers)
+
+
+def _latency_to_bare(each: Measurement, bare: Bare, *, empty: Mapping[int, Measurement]) -> float:
+    """Of a round in which the empty handler failed the ratio is endless."""
+    if each.round not in empty:
+        return math.inf
+    return each.load.p50_ms / (bare.run_ms + 1.3 * empty[each.round].load.p50_ms)
 
 
 def _share_of_bare(cell: Cell) -> float | None:
@@ -97,36 +106,39 @@ def _share_of_bare(cell: Cell) -> float | None:
 
 def _tails(digest: Digest) -> Iterator[Goal]:
     paced = [each for each in digest.results.paced if each.server == OURS]
-    for model, workers, arrivals in dict.fromkeys(
-        (each.model, each.workers, each.arrivals) for each in paced
-    ):
-        these = [
-            each for each in paced if (each.model, each.workers, each.arrivals) == (model, workers, arrivals)
-        ]
-        text = f"{model} model, open loop at 70 % of the capacity, {arrivals} arrivals: p99 to p50"
+    for key in dict.fromkeys((each.model, each.workers, each.arrivals) for each in paced):
+        these = [each for each in paced if (each.model, each.workers, each.arrivals) == key]
+        text = f"{key[0]} model, {_workers(key[1])}, 70 % of the capacity, {key[2]} arrivals: p99 to p50"
         value = summary(each.p99_ms / each.p50_ms for each in these)
-        kept = summary(each.answered_per_s / each.asked_per_s for each in these).median
-        sound = kept >= KEPT_UP
-        text += "" if sound else f", but client or server kept up with {kept:.0%} alone"
-        yield Goal(text=text, value=value, limit=3.0, at_least=False, sound=sound)
+        kept = summary(each.kept for each in these).median
+        text += "" if kept >= KEPT_UP else f" (client or server kept up with {kept:.0%} alone)"
+        yield Goal(text=text, value=value, limit=3.0, at_least=False, sound=kept >= KEPT_UP)
 
 
 def _footprint(digest: Digest) -> Iterator[Goal]:
     for start in digest.results.starts:
-        if (start.server, start.model) == (OURS, "default"):
-            value = Summary(median=start.start_s, spread=0.0)
-            yield Goal(
-                text="default model: start to first answer", value=value, limit=1.0, at_least=False, unit=" s"
-            )
-            # The supervisor is the smallest of the processes.
-            value = Summary(median=max(start.resident_mib), spread=0.0)
-            text = f"default model, workers: {start.workers}: resident memory of the largest process"
-            yield Goal(text=text, value=value, limit=150, at_least=False, unit=" MB")
+        if (start.server, start.model) != (OURS, "default"):
+            continue
+        place = f"default model, {_workers(start.workers)}"
+        yield Goal(
+            text=f"{place}: start to first answer",
+            value=summary(start.start_s),
+            limit=1.0,
+            at_least=False,
+            unit=" s",
+        )
+        yield Goal(
+            text=f"{place}: resident memory of the largest process",  # the supervisor is the smallest
+            value=Summary(median=max(start.resident_mib) * MB_OF_MIB, spread=0.0),
+            limit=150,
+            at_least=False,
+            unit=" MB",
+        )
     for command, limit in {"keraport --help": 0.3, "keraport predict": 0.6}.items():
         if seconds := digest.results.commands.get(command):
             text = f"`{command}`, the whole process"
             yield Goal(text=text, value=summary(seconds), limit=limit, at_least=False, unit=" s")
 
 
-def _workers(cell: Cell) -> str:
-    return f"{cell.workers} worker" + ("s" if cell.workers > 1 else "")
+def _workers(number: int) -> str:
+    return f"{number} worker{'s' * (number > 1)}"

@@ -1,6 +1,7 @@
 """Results on the terminal, and as files: JSON, a plot and a page, each whole or not at all."""
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,11 +15,12 @@ from benchmarks.serving.results import Results
 from benchmarks.serving.tables import Table, tables
 
 NAME = "serving"
+FILE_WIDTH = 220
 
 
 def show(results: Results) -> None:
     """Print all tables."""
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else FILE_WIDTH)
     for table in tables(Digest(results=results)):
         shown = RichTable(title=table.title, title_justify="left")
         for number, name in enumerate(table.header):
@@ -55,7 +57,7 @@ def page(digest: Digest) -> str:
         "# Serving: keraport, its limits and its peers",
         "",
         f"Made by `python benchmarks/serving/run.py {' '.join(results.command)}`, begun {results.began}, "
-        f"{results.minutes:.0f} minutes. All take turns on the same cores, and the load generator runs there, "
+        f"{results.minutes:.0f} minutes. All take turns on the same cores, where the load generator runs, "
         "too. Figures are medians of the rounds ± half the range between the extremes, ratios those of "
         "each round. Loads are closed loops of h2load if not said otherwise. CPU is the server's, a request. "
         "`plain` is a sync grpcio servicer of thirty lines; `empty-aio` and `empty-sync` answer known bytes "

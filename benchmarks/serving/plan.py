@@ -51,7 +51,7 @@ class Plan:
         """What all loads take, without starts, and without open loops and streams."""
         cells = [cell for model, workers in self.stages for cell in self.cells(model, workers)]
         each = sum(self.seconds_of(cell) + warm_up_s(cell) for cell in cells)
-        return each * self.rounds * len(self.servers)
+        return each * self.rounds * (len(self.servers) + 1)
 
     def turns(self, servers: tuple[str, ...]) -> Iterator[tuple[int, str]]:
         """Round and server, A B C, B C A, …: none is always the first after another model's or load's."""

@@ -1,5 +1,6 @@
 """Throughput over p99 latency: one line a server, one point a load."""
 
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 OURS_COLOUR, LIMIT_COLOUR = "#c0392b", "#999999"
+PEER_COLOURS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#9467bd", "#8c564b", "#17becf", "#bcbd22")
 
 
 def draw(digest: Digest, path: Path) -> None:
@@ -24,10 +26,12 @@ def draw(digest: Digest, path: Path) -> None:
     across = min(3, len(panels))
     down = -(-len(panels) // across)
     figure, axes = plt.subplots(down, across, figsize=(5.2 * across, 4 * down), squeeze=False)
+    peers = [server for server in digest.servers if SERVERS[server].kind is Kind.PEER]
+    colours = dict(zip(peers, itertools.cycle(PEER_COLOURS), strict=False))
     for axis, panel in zip(axes.flat, panels, strict=False):
         cells = [each for each in digest.cells if (each.model, each.workers, each.rows) == panel]
         for server in digest.servers:
-            _line(axis, digest, server, cells)
+            _line(axis, digest, server, cells, colours.get(server))
         model, workers, rows = panel
         axis.set(xscale="log", yscale="log", xlabel="p99 latency, ms", ylabel="requests a second")
         axis.set_title(
@@ -42,7 +46,7 @@ def draw(digest: Digest, path: Path) -> None:
     plt.close(figure)
 
 
-def _line(axis: "Axes", digest: Digest, server: str, cells: list[Cell]) -> None:
+def _line(axis: "Axes", digest: Digest, server: str, cells: list[Cell], colour: str | None) -> None:
     points = [
         (p99.median, rate.median, cell.in_flight)
         for cell in cells
@@ -54,7 +58,7 @@ def _line(axis: "Axes", digest: Digest, server: str, cells: list[Cell]) -> None:
     look = {
         Kind.OURS: {"color": OURS_COLOUR, "linewidth": 2.5, "zorder": 5},
         Kind.LIMIT: {"color": LIMIT_COLOUR, "linestyle": "--" if server.endswith("aio") else ":"},
-        Kind.PEER: {},
+        Kind.PEER: {"color": colour},
     }[SERVERS[server].kind]
     axis.plot(latencies, rates, marker="o", markersize=4, label=server, **look)
     if SERVERS[server].kind is Kind.OURS:

@@ -44,18 +44,16 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bare:
-    """The onnxruntime loop.
+    """The onnxruntime loop, in turn with the servers.
 
     Attributes:
-        model: that ran.
-        rows: of each run.
+        cell: which load it is compared with; a run has as many rows as one of its requests.
         round: counted from 1.
         rows_per_s: of one thread.
         run_ms: median of one run.
     """
 
-    model: str
-    rows: int
+    cell: Cell
     round: int
     rows_per_s: float
     run_ms: float
@@ -72,7 +70,7 @@ class Paced:
         arrivals: `even` or `random`, the latter as a Poisson process.
         round: counted from 1.
         asked_per_s: that were to come.
-        answered_per_s: that were answered; clearly fewer if server or client did not keep up.
+        kept: the share of them that was answered in time; less than 1 if server or client did not keep up.
         p50_ms: from when a request was due to its answer.
         p99_ms: likewise.
         failed: requests that were refused.
@@ -84,7 +82,7 @@ class Paced:
     arrivals: str
     round: int
     asked_per_s: float
-    answered_per_s: float
+    kept: float
     p50_ms: float
     p99_ms: float
     failed: int
@@ -127,7 +125,7 @@ class Start:
         server: its name.
         model: that it served.
         workers: processes that answer.
-        start_s: from its start to its first answer.
+        start_s: from its start to its first answer, each time that it was started.
         resident_mib: of each of its processes, after all loads.
         idle_cores: of CPU time that it takes when nobody asks, in seconds a second.
     """
@@ -135,7 +133,7 @@ class Start:
     server: str
     model: str
     workers: int
-    start_s: float
+    start_s: tuple[float, ...]
     resident_mib: tuple[float, ...]
     idle_cores: float
 

@@ -98,9 +98,10 @@ def measure(plan: Plan) -> Results:
 def main() -> None:
     arguments = parse()
     results = output.read(arguments.earlier) if arguments.earlier else measure(plan_of(arguments))
-    output.show(results)
     if out := arguments.out or (None if arguments.quick else OUT):
         output.write(results, out)
+    output.show(results)
+    if out:
         print(f"written: {out}/serving.json, .png and .md")
 
 

@@ -100,13 +100,13 @@ class Stage:
             length = asking.verify(running.server.wire, running.port, request, self._right[rows])
             running.answer_bytes[rows] = length
 
-    def state(self, running: Running) -> Start:
+    def state(self, running: Running, start_s: tuple[float, ...]) -> Start:
         """What starting took, and what the server holds now."""
         return Start(
             server=running.server.name,
             model=self.model.name,
             workers=self.workers,
-            start_s=running.process.start_s,
+            start_s=start_s,
             resident_mib=running.process.resident_mib(),
             idle_cores=_cores(running.process, IDLE_S),
         )
@@ -141,10 +141,10 @@ class Stage:
         _require_whole_answers(load, running.answer_bytes[cell.rows], cell.in_flight)
         return Measurement(server=running.server.name, cell=cell, round=number, load=load, cores=cores)
 
-    def bare(self, rows: int, seconds: float, number: int) -> Bare:
+    def bare(self, cell: Cell, seconds: float, number: int) -> Bare:
         """Run the onnxruntime loop."""
-        figures = _script("bare.py", self.model.path, rows, seconds)
-        return Bare(model=self.model.name, rows=rows, round=number, **figures)
+        figures = _script("bare.py", self.model.path, cell.rows, seconds)
+        return Bare(cell=cell, round=number, **figures)
 
     def ask(self, running: Running, mode: str, number: float, seconds: float) -> dict[str, Any]:
         """Have the Python client ask for single rows; rate, p50_ms, p99_ms and failed.

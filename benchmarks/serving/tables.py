@@ -88,10 +88,12 @@ def _rates(digest: Digest) -> list[Table]:
 
 
 def _bare(digest: Digest) -> Table:
-    rows = [
-        (model, str(rows), figure(digest.bare_rows(model, rows)), figure(digest.bare_ms(model, rows), 3))
-        for model, rows in dict.fromkeys((each.model, each.rows) for each in digest.results.bare)
-    ]
+    rows = []
+    loops = digest.results.bare
+    for key in dict.fromkeys((each.cell.model, each.cell.rows) for each in loops):
+        these = [each for each in loops if (each.cell.model, each.cell.rows) == key]
+        rate, run = summary(each.rows_per_s for each in these), summary(each.run_ms for each in these)
+        rows.append((key[0], str(key[1]), figure(rate), figure(run, 3)))
     return Table(title="The bare onnxruntime loop", header=("model", "rows", "rows/s", "ms a run"), rows=rows)
 
 
@@ -101,7 +103,7 @@ def _paced(digest: Digest) -> Table:
     for key in dict.fromkeys((each.model, each.workers, each.arrivals, each.server) for each in paced):
         these = [each for each in paced if (each.model, each.workers, each.arrivals, each.server) == key]
         model, workers, arrivals, server = key
-        kept = summary(each.answered_per_s / each.asked_per_s for each in these).median
+        kept = summary(each.kept for each in these).median
         rows.append(
             (
                 *(model, str(workers), arrivals, server),
@@ -111,7 +113,7 @@ def _paced(digest: Digest) -> Table:
                 figure(summary(each.p99_ms for each in these)),
             )
         )
-    header = ("model", "workers", "arrivals", "server", "asked/s", "answered", "p50 ms", "p99 ms")
+    header = ("model", "workers", "arrivals", "server", "asked/s", "in time", "p50 ms", "p99 ms")
     return Table(title="Open loop at 70 % of each server's capacity, Python client", header=header, rows=rows)
 
 
@@ -133,7 +135,7 @@ def _streamed(digest: Digest) -> Table:
 def _starts(digest: Digest) -> Table:
     rows = [
         (
-            *(each.model, str(each.workers), each.server, f"{each.start_s:.2f}"),
+            *(each.model, str(each.workers), each.server, figure(summary(each.start_s))),
             f"{sum(each.resident_mib):,.0f}",
             " + ".join(f"{mib:,.0f}" for mib in sorted(each.resident_mib, reverse=True)),
             f"{100 * each.idle_cores:.0f} %",

@@ -2,7 +2,8 @@
 
 python client.py PORT PATH MESSAGE MODE NUMBER SECONDS: MESSAGE is a file. MODE is `even` or `random`, an open
 loop of NUMBER requests a second, or `unary` or `stream`, a closed loop of NUMBER requests in flight. Prints a
-JSON object: rate, p50_ms, p99_ms, failed.
+JSON object: kept or rate, p50_ms, p99_ms, failed. `kept` is the share of an open loop's requests that were
+answered by the end, or soon after.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from pathlib import Path
 import grpc.aio
 
 WARM_UP_S = 1.0
+SOON_S = 0.25
 Unary = grpc.aio.UnaryUnaryMultiCallable
 OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
@@ -28,14 +30,25 @@ class Clock:
         self.begin = time.perf_counter() + WARM_UP_S
         self.end = self.begin + seconds
         self.latencies: list[float] = []
+        self.late = 0
         self.failed = 0
 
     def note(self, due: float) -> float:
-        """One answer to a request that was due then."""
+        """One answer to a request that was made, or due, then."""
         now = time.perf_counter()
-        if self.begin <= now < self.end:
+        if self.begin <= due < self.end:
             self.latencies.append(now - due)
+            self.late += now > self.end + SOON_S
         return now
+
+    def figures(self, mode: str) -> dict[str, float]:
+        """All there is to say."""
+        ordered = sorted(self.latencies)
+        p50, p99 = (1000 * ordered[int(share * (len(ordered) - 1))] for share in (0.5, 0.99))
+        figures = {"p50_ms": p50, "p99_ms": p99, "failed": self.failed}
+        if mode in ("even", "random"):
+            return {"kept": 1 - (self.late + self.failed) / (len(ordered) + self.failed), **figures}
+        return {"rate": len(ordered) / (self.end - self.begin), **figures}
 
 
 async def open_loop(call: Unary, message: bytes, clock: Clock, gaps: list[float]) -> None:
@@ -109,10 +122,7 @@ async def main() -> None:
                 await closed_loop(channel.unary_unary(path), message, clock, int(number))
             case "stream":
                 await stream(channel.stream_stream(path), message, clock, int(number))
-    ordered = sorted(clock.latencies)
-    p50, p99 = (1000 * ordered[int(share * (len(ordered) - 1))] for share in (0.5, 0.99))
-    rate = len(ordered) / float(seconds)
-    print(json.dumps({"rate": rate, "p50_ms": p50, "p99_ms": p99, "failed": clock.failed}))
+    print(json.dumps(clock.figures(mode)))
 
 
 asyncio.run(main())
