@@ -47,17 +47,16 @@ class Digest:
         """Microseconds of the server's CPU time a request."""
         return self._summary(server, cell, lambda each: 1e6 * each.cores / each.load.rate)
 
-    def bare_rows(self, model: str, rows: int) -> Summary | None:
-        """Rows a second of the onnxruntime loop."""
-        return _summary(
-            [each.rows_per_s for each in self.results.bare if (each.model, each.rows) == (model, rows)]
-        )
+    def bare(self, cell: Cell) -> dict[int, Bare]:
+        """The onnxruntime loop's figures beside a load, by round."""
+        return {each.round: each for each in self.results.bare if each.cell == cell}
 
-    def bare_ms(self, model: str, rows: int) -> Summary | None:
-        """Milliseconds of one run."""
-        return _summary(
-            [each.run_ms for each in self.results.bare if (each.model, each.rows) == (model, rows)]
-        )
+    def against_bare(
+        self, server: str, cell: Cell, value: Callable[[Measurement, Bare], float]
+    ) -> Summary | None:
+        """A server's figure in terms of the loop's, of each round."""
+        loads, loops = self.of(server, cell), self.bare(cell)
+        return _summary([value(loads[each], loops[each]) for each in loads.keys() & loops.keys()])
 
     def against(
         self, one: str, other: str, cell: Cell, value: Callable[[Measurement], float]
