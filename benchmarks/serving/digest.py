@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from benchmarks.serving.results import Cell, Measurement, Results
+from benchmarks.serving.results import Bare, Cell, Measurement, Results
 from benchmarks.serving.summary import Summary, ratio, summary
 
 
