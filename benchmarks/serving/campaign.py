@@ -23,7 +23,8 @@ CAPACITY_SHARE = 0.7
 ARRIVALS = ("even", "random")
 PACED_REQUESTS = 200  # at least, for a p99
 SLOW_START_S = 5.0
-STREAM_IN_FLIGHT = (1, 64)
+BUSY = 64  # requests in flight
+STREAM_IN_FLIGHT = (1, BUSY)
 
 Measured = TypeVar("Measured")
 
@@ -48,6 +49,7 @@ class Campaign:
     starts: list[Start] = field(default_factory=list)
     commands: dict[str, tuple[float, ...]] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
+    _capacities: dict[tuple[str, str, int], float] = field(default_factory=dict)
     _start_s: dict[str, tuple[float, ...]] = field(default_factory=dict)
     _began: float = field(default_factory=time.monotonic)
 
@@ -127,9 +129,10 @@ class Campaign:
 
     def _pace(self, stage: Stage, running: Running, arrivals: str, number: int) -> None:
         name, model = running.server.name, stage.model.name
-        rate = CAPACITY_SHARE * self._capacity(name, model, stage.workers)
-        if not rate:
+        capacity = self._capacity(stage, running)
+        if not capacity:
             return
+        rate = CAPACITY_SHARE * capacity
         figures = self._attempt(
             name,
             model,
@@ -152,14 +155,19 @@ class Campaign:
                 f"{model}, {rate:,.0f}/s, {arrivals}, round {number}: {name} {self.paced[-1].p99_ms:.2f} ms"
             )
 
-    def _capacity(self, server: str, model: str, workers: int) -> float:
-        """What a server reached with single rows under its best load; 0 if it did not."""
-        loads: dict[int, list[float]] = {}
-        for each in self.measurements:
-            cell = each.cell
-            if (each.server, cell.model, cell.workers, cell.rows) == (server, model, workers, 1):
-                loads.setdefault(cell.in_flight, []).append(each.load.rate)
-        return max((summary(rates).median for rates in loads.values()), default=0.0)
+    def _capacity(self, stage: Stage, running: Running) -> float:
+        """What the client that is to pace itself gets out of a server; 0 if nothing.
+
+        It takes more of the cores than h2load, and so leaves less to the server.
+        """
+        name, model = running.server.name, stage.model.name
+        key = (name, model, stage.workers)
+        if key not in self._capacities:
+            figures = self._attempt(
+                name, model, "capacity", lambda: stage.ask(running, "unary", BUSY, self.plan.seconds)
+            )
+            self._capacities[key] = figures["rate"] if figures else 0.0
+        return self._capacities[key]
 
     def _stream(self, stage: Stage, running: Running, way: str, in_flight: int, number: int) -> None:
         name, model = running.server.name, stage.model.name

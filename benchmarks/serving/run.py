@@ -115,6 +115,7 @@ if __name__ == "__main__":
     except BenchmarkError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
+        print("interrupted: nothing was written", file=sys.stderr)
         sys.exit(130)
     finally:
         end_orphans()

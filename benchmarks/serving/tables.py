@@ -114,7 +114,9 @@ def _paced(digest: Digest) -> Table:
             )
         )
     header = ("model", "workers", "arrivals", "server", "asked/s", "in time", "p50 ms", "p99 ms")
-    return Table(title="Open loop at 70 % of each server's capacity, Python client", header=header, rows=rows)
+    return Table(
+        title="Open loop at 70 % of what the Python client gets out of each server", header=header, rows=rows
+    )
 
 
 def _streamed(digest: Digest) -> Table:
