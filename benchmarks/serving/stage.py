@@ -1,0 +1,208 @@
+"""One model and what its servers are asked: started, checked, measured in turn, checked again, ended."""
+
+import contextlib
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.serving import answers, asking
+from benchmarks.serving.body import Request, infer_request
+from benchmarks.serving.environments import python_of
+from benchmarks.serving.errors import BenchmarkError
+from benchmarks.serving.h2load import Load, h2load
+from benchmarks.serving.models import Model
+from benchmarks.serving.plan import warm_up_s
+from benchmarks.serving.processes import ServerProcess, free_port, running
+from benchmarks.serving.results import Bare, Cell, Measurement, Start
+from benchmarks.serving.servers import PEERS, Order, Server
+
+STREAM_PATH = "/inference.GRPCInferenceService/ModelStreamInfer"
+SCRIPT_GRACE_S = 120.0
+IDLE_S = 1.0
+SETTLE_S, SETTLE_WITHIN_S, IDLE_CORES = 0.2, 30.0, 0.15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A server that answers rightly.
+
+    Attributes:
+        server: which.
+        port: where.
+        process: its own.
+        answer_bytes: as h2load counts them, by the request's rows.
+    """
+
+    server: Server
+    port: int
+    process: ServerProcess
+    answer_bytes: dict[int, int]
+
+
+class Stage:
+    """One model, the requests for it and the right answers."""
+
+    def __init__(self, model: Model, rows: Sequence[int], workers: int, folder: Path) -> None:
+        self.model = model
+        self.workers = workers
+        self._folder = folder
+        reference = answers.Reference(model.path)
+        self._requests: dict[int, Request] = {
+            each: infer_request(model.name, model.shape, each) for each in sorted({1, *rows})
+        }
+        self._right = {each: reference.answer(request.images) for each, request in self._requests.items()}
+        self._answers = folder / "answers"
+        self._answers.mkdir(parents=True)
+        for each, request in self._requests.items():
+            path = self._answers / str(len(request.message))
+            path.write_bytes(answers.message_of(self._right[each], model.name))
+        (folder / "message").write_bytes(self._requests[1].message)
+
+    @contextlib.contextmanager
+    def start(self, server: Server) -> Iterator[Running]:
+        """Start a server and check its answers; it is ended on the way out.
+
+        Raises:
+            BenchmarkError: it does not start, or answers wrongly.
+        """
+        port, folder = free_port(), self._folder / server.name
+        folder.mkdir(exist_ok=True)
+        order = Order(
+            model=self.model,
+            port=port,
+            workers=self.workers,
+            folder=folder,
+            answers=self._answers,
+            python=python_of(server.environment),
+        )
+
+        def ready() -> bool:
+            return asking.answers_yet(server.wire, port, self._requests[1])
+
+        with running(server.command(order), folder / "log", ready, within_s=server.ready_s) as process:
+            started = Running(server=server, port=port, process=process, answer_bytes={})
+            self.verify(started)
+            yield started
+
+    def verify(self, running: Running) -> None:
+        """See that a server answers rightly.
+
+        Raises:
+            BenchmarkError: it does not.
+        """
+        running.process.require_alive()
+        for rows, request in self._requests.items():
+            length = asking.verify(running.server.wire, running.port, request, self._right[rows])
+            running.answer_bytes[rows] = length
+
+    def state(self, running: Running, start_s: tuple[float, ...]) -> Start:
+        """What starting took, and what the server holds now."""
+        return Start(
+            server=running.server.name,
+            model=self.model.name,
+            workers=self.workers,
+            start_s=start_s,
+            resident_mib=running.process.resident_mib(),
+            idle_cores=_cores(running.process, IDLE_S),
+        )
+
+    def measure(self, running: Running, cell: Cell, seconds: float, number: int) -> Measurement:
+        """Load one server.
+
+        Raises:
+            BenchmarkError: it failed, or answered otherwise than before.
+        """
+        running.process.require_alive()
+        wire = running.server.wire
+        # One connection would reach one worker alone.
+        connections = 1 if self.workers == 1 else cell.in_flight
+
+        def ask(seconds: float) -> Load:
+            return h2load(
+                f"http://127.0.0.1:{running.port}{wire.path}",
+                wire.body(self._requests[cell.rows]),
+                grpc=wire.grpc,
+                in_flight=cell.in_flight,
+                connections=connections,
+                seconds=seconds,
+            )
+
+        ask(warm_up_s(cell))
+        _settle(running.process)
+        cpu_s, began = running.process.cpu_s(), time.perf_counter()
+        load = ask(seconds)
+        cores = (running.process.cpu_s() - cpu_s) / (time.perf_counter() - began)
+        _settle(running.process)
+        _require_whole_answers(load, running.answer_bytes[cell.rows], cell.in_flight)
+        return Measurement(server=running.server.name, cell=cell, round=number, load=load, cores=cores)
+
+    def bare(self, cell: Cell, seconds: float, number: int) -> Bare:
+        """Run the onnxruntime loop."""
+        figures = _script("bare.py", self.model.path, cell.rows, seconds)
+        return Bare(cell=cell, round=number, **figures)
+
+    def ask(self, running: Running, mode: str, number: float, seconds: float) -> dict[str, Any]:
+        """Have the Python client ask for single rows; rate, p50_ms, p99_ms and failed.
+
+        Args:
+            running: what it asks.
+            mode: `even`, `random`, `unary` or `stream`.
+            number: of requests a second, or in flight.
+            seconds: after the warm-up.
+        """
+        running.process.require_alive()
+        path = STREAM_PATH if mode == "stream" else running.server.wire.path
+        message = self._folder / "message"
+        if running.server.wire.grpc:
+            message = self._folder / running.server.name / "message"
+            message.write_bytes(running.server.wire.message(self._requests[1]))
+        return _script("client.py", running.port, path, message, mode, number, seconds)
+
+
+def _settle(process: ServerProcess) -> None:
+    """Wait until a server has done with what nobody waits for any more, such as a batch under way."""
+    deadline = time.monotonic() + SETTLE_WITHIN_S
+    while _cores(process, SETTLE_S) > IDLE_CORES and time.monotonic() < deadline:
+        pass
+
+
+def _cores(process: ServerProcess, seconds: float) -> float:
+    """CPU seconds a second that a server takes in the time to come."""
+    before = process.cpu_s()
+    time.sleep(seconds)
+    return (process.cpu_s() - before) / seconds
+
+
+def _require_whole_answers(load: Load, answer_bytes: int, in_flight: int) -> None:
+    """Refuse a load whose answers were of another length than the right ones: gRPC's errors are 200, too.
+
+    An answer that has begun to come at the end is in one figure and not in the other.
+    """
+    expected = load.requests * answer_bytes
+    if load.failed or not 0 <= load.answer_bytes - expected <= in_flight * answer_bytes:
+        raise BenchmarkError(
+            f"{load.failed} requests failed, and {load.requests} answers had {load.answer_bytes:,} bytes "
+            f"together, not {expected:,}"
+        )
+
+
+def _script(name: str, *arguments: object) -> dict[str, Any]:
+    """Run a script of `peers/` in this environment and read what it prints.
+
+    Raises:
+        BenchmarkError: it failed.
+    """
+    command = [sys.executable, str(PEERS / name), *map(str, arguments)]
+    timeout = float(str(arguments[-1])) + SCRIPT_GRACE_S
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout)
+    except subprocess.TimeoutExpired as error:
+        raise BenchmarkError(f"{name} took over {timeout:.0f} s") from error
+    if done.returncode:
+        raise BenchmarkError(f"{name} failed: {done.stderr.strip()[-300:]}")
+    return dict(json.loads(done.stdout))

@@ -1,0 +1,110 @@
+"""What the serving benchmark says of its results: on the page, in the JSON, of the goals."""
+
+import pytest
+
+from benchmarks.serving import output
+from benchmarks.serving.digest import Digest
+from benchmarks.serving.goals import goals
+from benchmarks.serving.h2load import Load
+from benchmarks.serving.results import Bare, Cell, Failure, Measurement, Paced, Results, Start, Streamed
+from benchmarks.serving.tables import tables
+
+
+def measured(server: str, rate: int, number: int, cell: Cell) -> Measurement:
+    load = Load(seconds=1, requests=rate, failed=0, answer_bytes=1, p50_ms=1000 / rate, p99_ms=2000 / rate)
+    return Measurement(server=server, cell=cell, round=number, load=load, cores=1.0)
+
+
+@pytest.fixture
+def results() -> Results:
+    """Two rounds, of which the second was slow for all."""
+    cells = [
+        Cell(model="default", workers=1, rows=rows, in_flight=load) for rows in (1, 32) for load in (1, 64)
+    ]
+    rates = {"keraport": (900, 450), "empty-aio": (1000, 500), "plain": (600, 300), "mlserver": (300, 150)}
+    paced = {"server": "keraport", "model": "default", "workers": 1, "round": 1, "asked_per_s": 100.0}
+    return Results(
+        began="2026-01-01T00:00:00+00:00",
+        minutes=1.0,
+        command=("--rounds", "2"),
+        machine={"processor": "any", "cores": "2"},
+        versions={"keraport": {"grpcio": "1.80.0"}},
+        measurements=tuple(
+            measured(server, pair[number - 1], number, cell)
+            for cell in cells
+            for number in (1, 2)
+            for server, pair in rates.items()
+        ),
+        bare=tuple(
+            Bare(cell=cell, round=number, rows_per_s=32_000.0 / number, run_ms=0.03)
+            for cell in cells
+            for number in (1, 2)
+        ),
+        paced=(
+            Paced(**paced, arrivals="even", kept=1.0, p50_ms=1.0, p99_ms=2.0, failed=0),
+            Paced(**paced, arrivals="random", kept=0.5, p50_ms=1.0, p99_ms=2.0, failed=0),
+        ),
+        streamed=(
+            Streamed(
+                server="keraport",
+                model="default",
+                workers=1,
+                way="stream",
+                in_flight=64,
+                round=1,
+                rate=10.0,
+                p50_ms=1.0,
+                p99_ms=2.0,
+                failed=0,
+            ),
+        ),
+        starts=(
+            Start(
+                server="keraport",
+                model="default",
+                workers=1,
+                start_s=(0.8, 0.9),
+                resident_mib=(40.0, 110.0),
+                idle_cores=0.0,
+            ),
+        ),
+        commands={"keraport --help": (0.1, 0.2), "keraport predict": (0.7, 0.8)},
+        failures=(Failure(server="ray", model="default", what="start", reason="it did not"),),
+    )
+
+
+def test_goals_say_what_was_reached(results: Results):
+    found = {goal.text: goal for goal in goals(Digest(results=results))}
+    busy = found["default model, 64 in flight, 1 worker: requests a second to empty-aio"]
+    assert busy.value.median == 0.9
+    assert busy.value.spread == 0  # the slow round was slow for both
+    assert busy.met
+    assert found["default model, 64 in flight, 1 worker: requests a second to mlserver"].met
+    bare = found["default model, rows: 32, 64 in flight, 1 worker: rows a second to the bare loop"]
+    assert bare.value.median == 0.9
+    assert bare.met
+    assert found["default model, 1 worker: start to first answer"].met
+    assert found["`keraport --help`, the whole process"].met
+    assert not found["`keraport predict`, the whole process"].met
+
+
+def test_a_tail_of_an_open_loop_that_was_not_kept_up_with_meets_nothing(results: Results):
+    tails = {goal.text: goal.met for goal in goals(Digest(results=results)) if "arrivals" in goal.text}
+    assert list(tails.values()) == [True, False]
+    assert "50%" in list(tails)[1]
+
+
+def test_results_are_read_as_they_were_written(results: Results, tmp_path):
+    output.write(results, tmp_path)
+    assert output.read(tmp_path / "serving.json") == results
+    assert (tmp_path / "serving.png").read_bytes().startswith(b"\x89PNG")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["serving.json", "serving.md", "serving.png"]
+
+
+def test_the_page_has_all_tables_and_what_is_missing(results: Results):
+    digest = Digest(results=results)
+    page = output.page(digest)
+    assert all(f"## {table.title}\n" in page for table in tables(digest))
+    assert "- ray, default, start: it did not" in page
+    widths = {len(row) for table in tables(digest) for row in table.rows if len(row) != len(table.header)}
+    assert not widths
