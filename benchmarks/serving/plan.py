@@ -7,7 +7,7 @@ from benchmarks.serving.results import Cell
 
 # Of one row's run, about. Loads that would hardly be answered are left out, slow ones measured for longer.
 ROW_SECONDS: Mapping[str, float] = {"default": 35e-6, "middle": 3e-3, "large": 30e-3}
-QUEUES = 8  # how many times all that is in flight should be answered, at least
+QUEUES = 5  # how many times all that is in flight should be answered, at least
 WARM_UP_S = 0.5
 
 

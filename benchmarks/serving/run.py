@@ -105,17 +105,23 @@ def main() -> None:
         print(f"written: {out}/serving.json, .png and .md")
 
 
+def interrupt(number: int, _: object) -> None:
+    """Unwind, as Ctrl-C does."""
+    raise KeyboardInterrupt(signal.Signals(number).name)
+
+
 if __name__ == "__main__":
     adopt_orphans()
-    # However this process is told to stop, it ends its servers first.
+    # However this process is told to stop, it ends its servers first; nohup's word stands.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, interrupt)
     try:
         main()
     except BenchmarkError as error:
         sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        print("interrupted: nothing was written", file=sys.stderr)
+    except KeyboardInterrupt as interruption:
+        print(f"ended by {interruption}: nothing was written", file=sys.stderr)
         sys.exit(130)
     finally:
         end_orphans()
