@@ -78,12 +78,17 @@ async def test_a_killed_worker_costs_what_it_had_in_flight(
                 assert all(sockets_of(pid, port, ESTABLISHED) for pid in workers())
             over.set()
             asked = await asyncio.gather(*askers)
-        failed = [[reply for reply in replies if not reply.answered] for replies in asked]
-        # Nobody fails twice, so none failed that was sent once the connection was known to be gone.
-        assert max(map(len, failed)) <= 1
-        failures = list(itertools.chain.from_iterable(failed))
+        # Who failed does so again only until its new connection stands: the killed process may still take
+        # connections while it ends, and gRPC waits a second before it tries another.
+        streaks = [
+            [answered for answered, _ in itertools.groupby(each.answered for each in replies)]
+            for replies in asked
+        ]
+        assert all(streak.count(False) <= 1 for streak in streaks)
+        assert all(streak[-1] for streak in streaks)
+        failures = [reply for replies in asked for reply in replies if not reply.answered]
         assert {reply.code for reply in failures} <= {StatusCode.UNAVAILABLE}
-        assert 1 <= len(failures) <= held[victim] * ASKERS // CONNECTIONS
+        assert 1 <= sum(False in streak for streak in streaks) <= held[victim] * ASKERS // CONNECTIONS
         lost += len(failures)
         answered += sum(map(len, asked)) - len(failures)
     assert server.log.read_text().count(": it is replaced") == kills
