@@ -307,7 +307,7 @@ class Oracle:
 def _check_classes(request, tensor, raw, values):
     """`value:index:label`, the highest first, as many as the request asks of an output."""
     asked = [output.parameters["classification"] for output in request.outputs if output.name == tensor.name]
-    k = min(asked[-1].int64_param, 10)
+    k = min(asked[-1].int64_param or asked[-1].uint64_param, 10)
     assert list(tensor.shape) == [len(values), k]
     order = np.argsort(-values, axis=1, kind="stable")[:, :k]
     for row, index in zip(np.repeat(np.arange(len(values)), k), order.ravel(), strict=True):
@@ -343,7 +343,8 @@ def _is_plain(request):
     return (
         not any(holder.parameters for holder in holders)
         and len(request.id.encode()) <= 1024
-        and {output.name for output in request.outputs} <= {"logits", "probabilities"}
+        and sorted(output.name for output in request.outputs)
+        in ([], ["logits"], ["probabilities"], ["logits", "probabilities"])
     )
 
 
