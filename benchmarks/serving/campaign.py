@@ -21,7 +21,7 @@ from benchmarks.serving.summary import summary
 OURS, BARE = "keraport", "bare"
 CAPACITY_SHARE = 0.7
 ARRIVALS = ("even", "random")
-PACED_REQUESTS = 200  # at least, for a p99
+PACED_REQUESTS = 100  # at least, for a p99
 SLOW_START_S = 5.0
 BUSY = 64  # requests in flight
 STREAM_IN_FLIGHT = (1, BUSY)
@@ -163,16 +163,18 @@ class Campaign:
         name, model = running.server.name, stage.model.name
         key = (name, model, stage.workers)
         if key not in self._capacities:
+            seconds = self._seconds(stage, BUSY)
             figures = self._attempt(
-                name, model, "capacity", lambda: stage.ask(running, "unary", BUSY, self.plan.seconds)
+                name, model, "capacity", lambda: stage.ask(running, "unary", BUSY, seconds)
             )
             self._capacities[key] = figures["rate"] if figures else 0.0
         return self._capacities[key]
 
     def _stream(self, stage: Stage, running: Running, way: str, in_flight: int, number: int) -> None:
         name, model = running.server.name, stage.model.name
+        seconds = self._seconds(stage, in_flight)
         figures = self._attempt(
-            name, model, f"{way} calls", lambda: stage.ask(running, way, in_flight, self.plan.seconds)
+            name, model, f"{way} calls", lambda: stage.ask(running, way, in_flight, seconds)
         )
         if figures:
             self.streamed.append(
@@ -189,6 +191,11 @@ class Campaign:
             self._tell(
                 f"{model}, {way}, {in_flight} in flight, round {number}: {name} {figures['rate']:,.0f}/s"
             )
+
+    def _seconds(self, stage: Stage, in_flight: int) -> float:
+        """How long single rows are asked for by the Python client."""
+        cell = Cell(model=stage.model.name, workers=stage.workers, rows=1, in_flight=in_flight)
+        return self.plan.seconds_of(cell)
 
     def _check(self, stage: Stage, running: Running) -> Callable[[], bool]:
         def check() -> bool:

@@ -95,7 +95,7 @@ def parse(output: str, log: str, seconds: float) -> Load:
     requests = re.search(r"(\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout", output)
     traffic = re.search(r"\((\d+)\) data", output)
     if requests is None or traffic is None or not int(requests[1]):
-        raise BenchmarkError(f"h2load got no answer: {output[-600:]}")
+        raise BenchmarkError(f"h2load got no answer: {requests[0] if requests else output[-300:]}")
     rows = [line.split("\t") for line in log.splitlines()]
     durations = np.array([int(row[2]) for row in rows if row[1] == "200"]) / 1000
     p50, p99 = np.percentile(durations, [50, 99])

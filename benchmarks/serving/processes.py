@@ -115,15 +115,18 @@ def running(
 
 
 def _start(command: Command, output: IO[bytes]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        command.arguments,
-        env={**os.environ, **command.environment},
-        cwd=command.folder,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,  # Ctrl-C reaches this process alone, which then ends the servers in turn
-    )
+    try:
+        return subprocess.Popen(
+            command.arguments,
+            env={**os.environ, **command.environment},
+            cwd=command.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C reaches this process alone, which then ends the servers in turn
+        )
+    except OSError as error:
+        raise BenchmarkError(f"{command.arguments[0]} cannot be run: {error}") from error
 
 
 def free_port() -> int:

@@ -100,6 +100,11 @@ def _script(name: str, argument: Callable[[Order], Path]) -> Callable[[Order], C
     return command
 
 
+def _program(order: Order, name: str) -> str:
+    """A program of an environment, for its interpreter: it may name another, if the folder was moved."""
+    return str(Path(order.python).parent / name)
+
+
 def _mlserver(order: Order) -> Command:
     """In one process: for a model of this size its parallel workers cost more than they give."""
     model = {"uri": str(order.model.path)}
@@ -116,7 +121,7 @@ def _mlserver(order: Order) -> Command:
     }
     (order.folder / "settings.json").write_text(json.dumps(server))
     return Command(
-        arguments=[str(Path(order.python).parent / "mlserver"), "start", str(order.folder)],
+        arguments=[order.python, _program(order, "mlserver"), "start", str(order.folder)],
         environment={"PYTHONPATH": str(PEERS)},
         folder=order.folder,
         copies=order.workers,
@@ -145,7 +150,7 @@ def _bentoml(order: Order) -> Command:
     options = [str(part) for pair in folder.items() for part in pair]
     quiet = "api_server.logging.access.enabled=false api_server.metrics.enabled=false"
     return Command(
-        arguments=[str(Path(order.python).parent / "bentoml"), "serve-grpc", "bentoml_service:svc", *options],
+        arguments=[order.python, _program(order, "bentoml"), "serve-grpc", "bentoml_service:svc", *options],
         environment={
             "MODEL": str(order.model.path),
             "BENTOML_HOME": str(order.folder),

@@ -44,6 +44,8 @@ class Clock:
     def figures(self, mode: str) -> dict[str, float]:
         """All there is to say."""
         ordered = sorted(self.latencies)
+        if not ordered:
+            sys.exit(f"no request was answered, {self.failed} were refused")
         p50, p99 = (1000 * ordered[int(share * (len(ordered) - 1))] for share in (0.5, 0.99))
         figures = {"p50_ms": p50, "p99_ms": p99, "failed": self.failed}
         if mode in ("even", "random"):
