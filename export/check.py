@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from export.artifacts import verify_artifact
 from export.custom import CustomCode
 from export.data import class_labels, data_arrays
 from export.errors import ExportError, SourceError, WorkerError
@@ -16,14 +17,7 @@ from export.formats import FORMATS, Family, Format
 from export.isolation import Workers
 from export.judge import failed
 from export.listener import Listener
-from export.manifest import (
-    MANIFEST_NAME,
-    Artifact,
-    Manifest,
-    content_sha256,
-    read_manifest,
-    verify_artifact,
-)
+from export.manifest import MANIFEST_NAME, Artifact, Manifest, content_sha256, read_manifest
 from export.reference import Reference, ReferenceKind, ReferenceModel
 from export.sessions import SessionSettings
 from export.source import find_checkpoint, load_run_data

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from export.artifacts import held_artifact
 from export.errors import ManifestError
 from export.formats import Format
-from export.manifest import MANIFEST_NAME, Artifact, held_artifact, read_manifest
+from export.manifest import MANIFEST_NAME, Artifact, read_manifest
 from export.sessions import open_session
 from export.verdict import Verdict
 from serving.errors import ModelRefused

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from export.artifacts import held_artifact
 from export.errors import ManifestError
 from export.formats import Format
-from export.manifest import held_artifact, read_manifest
+from export.manifest import read_manifest
 from export.sessions import SessionSettings, open_session
 
 

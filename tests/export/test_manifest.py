@@ -3,9 +3,10 @@ import shutil
 
 import pytest
 
+from export.artifacts import verify_artifact
 from export.errors import ManifestError
 from export.formats import Format, default_formats
-from export.manifest import content_sha256, read_manifest, verify_artifact
+from export.manifest import content_sha256, read_manifest
 
 
 def test_a_published_version_tells_and_keeps_its_contract(published):
