@@ -12,6 +12,7 @@ import typer
 
 from serving.configuration import DEFAULT, as_json, as_toml
 from serving.errors import ConfigError
+from serving.log_lines import log_to_stderr
 from serving.options_cli import ServeOptions, settings_of
 from serving.sources_cli import ConfigFile, chosen, misspelt_variables, source, with_options
 
@@ -36,7 +37,7 @@ def serve(
 
     Each option can also be set by a variable, KERAPORT_ and its name, and in the file that --config names.
     """
-    logging.basicConfig(stream=sys.stderr, format="%(levelname)s: %(message)s")
+    log_to_stderr()
     for sentence in misspelt_variables(sorted(os.environ)):
         log.warning(sentence)
     if as_document and not print_config:

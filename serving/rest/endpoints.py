@@ -15,7 +15,7 @@ from serving.rest.answers import error_response
 from serving.rest.connections import PROTOCOL, peer_of
 from serving.rest.errors import HeadersTooLarge, NoSuchPath, NotAllowed
 from serving.security.scopes import Scope
-from serving.security.tokens import Tokens
+from serving.security.tokens import Tokens, only
 
 Handler = Callable[[Request, Watch], Awaitable[Response]]
 
@@ -110,7 +110,7 @@ class Reception:
         if sum(len(name) + len(value) for name, value in request.headers.raw) > self._max_header_bytes:
             raise HeadersTooLarge(f"the headers are over {self._max_header_bytes} bytes: send fewer")
         if self._tokens is not None and endpoint.scope is not None:
-            self._tokens.check(_authorization(request), endpoint.scope)
+            self._tokens.check(only(request.headers.getlist("authorization")), endpoint.scope)
 
 
 def _echoing(response: Response, watch: Watch) -> Response:
@@ -118,9 +118,3 @@ def _echoing(response: Response, watch: Watch) -> Response:
     if header_id := watch.header_id:
         response.headers[ID_HEADER] = header_id
     return response
-
-
-def _authorization(request: Request) -> str | None:
-    """The header, if it came once; several would leave open which one counts."""
-    found = request.headers.getlist("authorization")
-    return found[0] if len(found) == 1 else None

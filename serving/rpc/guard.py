@@ -9,7 +9,7 @@ from serving.operations.watching import Watcher
 from serving.rpc.reception import PROTOCOL
 from serving.rpc.status import Context, status_of
 from serving.security.scopes import METHOD_SCOPES, Scope
-from serving.security.tokens import Tokens
+from serving.security.tokens import Tokens, only
 
 
 def guarded(handler: grpc.GenericRpcHandler, tokens: Tokens, watcher: Watcher) -> grpc.GenericRpcHandler:
@@ -54,6 +54,5 @@ class _Guard(grpc.GenericRpcHandler):
 
 
 def _authorization(details: grpc.HandlerCallDetails) -> str | None:
-    """The header, if it came once; several would leave open which one counts."""
-    found = [value for name, value in details.invocation_metadata or () if name == "authorization"]
-    return str(found[0]) if len(found) == 1 else None
+    metadata = details.invocation_metadata or ()
+    return only([str(value) for name, value in metadata if name == "authorization"])

@@ -27,6 +27,7 @@ class InferenceService:
         self._descriptions = Descriptions(engine)
         self._reception = reception
         self._reader = RequestReader()
+        self._version = importlib.metadata.version("keraport")
 
     @property
     def methods(self) -> Mapping[str, Callable[..., Any]]:
@@ -62,9 +63,8 @@ class InferenceService:
     async def server_metadata(self, content: bytes, _: Context, __: Watch) -> bytes:
         """Name, version and the protocol's extensions."""
         read(pb.ServerMetadataRequest, content)
-        version = importlib.metadata.version("keraport")
         return pb.ServerMetadataResponse(
-            name=NAME, version=version, extensions=EXTENSIONS
+            name=NAME, version=self._version, extensions=EXTENSIONS
         ).SerializeToString()
 
     async def model_ready(self, content: bytes, _: Context, watch: Watch) -> bytes:

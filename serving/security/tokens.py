@@ -15,6 +15,7 @@ import logging
 import re
 import stat
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,6 +41,11 @@ class _Entry:
 
     digest: bytes = field(repr=False)
     scopes: frozenset[Scope]
+
+
+def only(authorizations: Sequence[str]) -> str | None:
+    """The header, if it came once; several would leave open which one counts."""
+    return authorizations[0] if len(authorizations) == 1 else None
 
 
 class Tokens:

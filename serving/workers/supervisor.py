@@ -20,6 +20,7 @@ from serving.errors import (
     WorkerLost,
 )
 from serving.index import IndexEntry
+from serving.log_lines import log_to_stderr
 from serving.operations.exposition import ServerCounts
 from serving.operations.metrics_server import start_metrics
 from serving.operations.observing import check_observing
@@ -68,8 +69,7 @@ async def supervise(settings: ServerSettings) -> None:
         ObservationError: requests cannot be logged or traced as told.
         SecurityError: a certificate, key or token file cannot be used.
     """
-    logging.basicConfig(stream=sys.stderr, format="%(levelname)s: %(message)s")
-    logging.getLogger("serving").setLevel(logging.INFO)
+    log_to_stderr()
     check_observing(settings.log)
     certificates = _checked_certificates(settings)
     stop = _stop_signal()

@@ -8,6 +8,7 @@ import sys
 
 from serving.engine import Engine
 from serving.errors import Draining, Forbidden, LoadRefused, ModelNotFound, ModelRefused, ServingError
+from serving.log_lines import log_to_stderr
 from serving.statistics import ModelCounts, Statistics
 from serving.workers.channel import Channel, ChannelClosed, receive_first
 from serving.workers.endpoints import Endpoints
@@ -123,12 +124,7 @@ def main() -> None:
     """Work for the process at the other end of the socket whose descriptor is the only argument."""
     # Ctrl-C reaches all processes of a terminal; only the supervisor decides what comes of it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    logging.basicConfig(stream=sys.stderr, format="%(levelname)s: %(message)s")
-    logging.getLogger("serving").setLevel(logging.INFO)
+    log_to_stderr()
     end = socket.socket(fileno=int(sys.argv[1]))
     start = receive_first(end)
-    asyncio.run(_work(start, end))
-
-
-async def _work(start: Start, end: socket.socket) -> None:
-    await Worker(start, end).run()
+    asyncio.run(Worker(start, end).run())
