@@ -1,8 +1,6 @@
 """A whole benchmark: for each model all servers are started, then measured in turn."""
 
 import contextlib
-import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,20 +9,17 @@ from typing import TypeVar
 
 from benchmarks.serving import footprint
 from benchmarks.serving.errors import BenchmarkError
+from benchmarks.serving.estimate import Estimate
 from benchmarks.serving.models import prepare
-from benchmarks.serving.plan import Plan
+from benchmarks.serving.plan import BUSY, CAPACITY_SHARE, OURS, STREAM_IN_FLIGHT, WAYS, Plan, bare_s
+from benchmarks.serving.progress import Progress
 from benchmarks.serving.results import Bare, Cell, Failure, Measurement, Paced, Start, Streamed
-from benchmarks.serving.servers import SERVERS, Kind, Server
+from benchmarks.serving.servers import SERVERS, Server
 from benchmarks.serving.stage import Running, Stage
 from benchmarks.serving.summary import summary
 
-OURS, BARE = "keraport", "bare"
-CAPACITY_SHARE = 0.7
-ARRIVALS = ("even", "random")
-PACED_REQUESTS = 100  # at least, for a p99
-SLOW_START_S = 5.0
-BUSY = 64  # requests in flight
-STREAM_IN_FLIGHT = (1, BUSY)
+BARE = "bare"
+SLOW_START_S = 3.0
 
 Measured = TypeVar("Measured")
 
@@ -49,13 +44,18 @@ class Campaign:
     starts: list[Start] = field(default_factory=list)
     commands: dict[str, tuple[float, ...]] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
-    _capacities: dict[tuple[str, str, int], float] = field(default_factory=dict)
     _start_s: dict[str, tuple[float, ...]] = field(default_factory=dict)
-    _began: float = field(default_factory=time.monotonic)
+    _estimate: Estimate = field(init=False)
+    _progress: Progress = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Plan ahead."""
+        self._estimate = Estimate(self.plan)
+        self._progress = Progress(self._estimate.total_s)
 
     def run(self) -> None:
         """Measure everything."""
-        self._tell(f"the loads alone take {self.plan.estimate_s / 60:.0f} minutes")
+        self._tell(f"this takes about {self._estimate.total_s / 60:.0f} minutes")
         for model, workers in self.plan.stages:
             self._tell(f"{model}, workers: {workers}: starting the servers")
             stage = Stage(
@@ -65,22 +65,23 @@ class Campaign:
                 servers = self._start(stage, stack)
                 self._measure(stage, servers)
                 for running in servers.values():
-                    self._attempt(
-                        running.server.name, model, "the check afterwards", self._check(stage, running)
-                    )
+                    name = running.server.name
+                    self._attempt(name, model, "the check afterwards", self._check(stage, running))
 
     def _start(self, stage: Stage, stack: contextlib.ExitStack) -> dict[str, Running]:
         started: dict[str, Running] = {}
         for name in self.plan.servers:
             start = partial(self._start_often, stage, SERVERS[name], stack)
-            if running := self._attempt(name, stage.model.name, "start", start):
+            planned_s = self._estimate.start_s(name, stage.model.name)
+            if running := self._attempt(name, stage.model.name, "start", start, planned_s):
                 started[name] = running
         return started
 
     def _start_often(self, stage: Stage, server: Server, stack: contextlib.ExitStack) -> Running:
-        """Start a server once a round, the last time to stay; a slow one once."""
+        """Start a server, the last time to stay; a slow one once."""
         seconds: list[float] = []
-        while len(seconds) < self.plan.rounds - 1 and max(seconds, default=0.0) < SLOW_START_S:
+        often = self.plan.starts_of(stage.model.name)
+        while len(seconds) < often - 1 and max(seconds, default=0.0) < SLOW_START_S:
             with stage.start(server) as running:
                 seconds.append(running.process.start_s)
         running = stack.enter_context(stage.start(server))
@@ -90,54 +91,57 @@ class Campaign:
         return running
 
     def _measure(self, stage: Stage, servers: dict[str, Running]) -> None:
-        for cell in self.plan.cells(stage.model.name, stage.workers):
-            for number, name in self.plan.turns((BARE, *servers)):
+        model = stage.model.name
+        for cell in self.plan.cells(model, stage.workers):
+            for number, name in self.plan.turns((BARE, *self.plan.servers_of(cell, tuple(servers)))):
                 if name == BARE:
-                    self.bare.append(stage.bare(cell, self.plan.seconds, number))
+                    self.bare.append(stage.bare(cell, bare_s(cell), number))
+                    self._progress.done(self._estimate.bare_s(cell))
                 else:
                     self._load(stage, servers[name], cell, number)
         for number, name in self.plan.turns(tuple(servers)):
-            if SERVERS[name].kind is not Kind.LIMIT and SERVERS[name].wire.grpc:
-                for arrivals in ARRIVALS:
-                    self._pace(stage, servers[name], arrivals, number)
+            for arrivals in self.plan.arrivals_of(name, model, stage.workers):
+                self._pace(stage, servers[name], arrivals, number)
         if OURS in servers:
             self._measure_ours(stage, servers[OURS])
 
     def _measure_ours(self, stage: Stage, running: Running) -> None:
         for number in range(1, self.plan.rounds + 1):
             for in_flight in STREAM_IN_FLIGHT:
-                for way in ("unary", "stream"):
+                for way in WAYS:
                     self._stream(stage, running, way, in_flight, number)
         if stage.model.name == "default" and not self.commands:
             self.commands = dict(footprint.measure(running.port, self.plan.rounds))
+            self._progress.done(self._estimate.commands_s)
 
     def _load(self, stage: Stage, running: Running, cell: Cell, number: int) -> None:
-        what = f"rows: {cell.rows}, in flight: {cell.in_flight}"
+        server, what = running.server, f"rows: {cell.rows}, in flight: {cell.in_flight}"
         measured = self._attempt(
-            running.server.name,
+            server.name,
             cell.model,
             what,
-            lambda: stage.measure(running, cell, self.plan.seconds_of(cell), number),
+            lambda: stage.measure(running, cell, self.plan.seconds_of(server, cell), number),
+            self._estimate.load_s(server, cell),
         )
         if measured:
             self.measurements.append(measured)
             load = measured.load
             self._tell(
-                f"{cell.model}, {what}, round {number}: {running.server.name} {load.rate:,.0f}/s, "
+                f"{cell.model}, {what}, round {number}: {server.name} {load.rate:,.0f}/s, "
                 f"p50 {load.p50_ms:.2f} ms, p99 {load.p99_ms:.2f} ms"
             )
 
     def _pace(self, stage: Stage, running: Running, arrivals: str, number: int) -> None:
         name, model = running.server.name, stage.model.name
-        capacity = self._capacity(stage, running)
-        if not capacity:
+        rate = CAPACITY_SHARE * self._capacity(stage, running)
+        if not rate:
             return
-        rate = CAPACITY_SHARE * capacity
         figures = self._attempt(
             name,
             model,
             f"open loop, {arrivals}",
-            lambda: stage.ask(running, arrivals, rate, max(self.plan.seconds, PACED_REQUESTS / rate)),
+            lambda: stage.pace(running, arrivals, rate, self.plan.paced_s(rate)),
+            self._estimate.paced_s(model),
         )
         if figures:
             self.paced.append(
@@ -152,29 +156,28 @@ class Campaign:
                 )
             )
             self._tell(
-                f"{model}, {rate:,.0f}/s, {arrivals}, round {number}: {name} {self.paced[-1].p99_ms:.2f} ms"
+                f"{model}, {rate:,.0f}/s, {arrivals}, round {number}: {name} "
+                f"p50 {figures['p50_ms']:.2f}, p99 {figures['p99_ms']:.2f} ms, {figures['kept']:.0%} in time"
             )
 
     def _capacity(self, stage: Stage, running: Running) -> float:
-        """What the client that is to pace itself gets out of a server; 0 if nothing.
-
-        It takes more of the cores than h2load, and so leaves less to the server.
-        """
-        name, model = running.server.name, stage.model.name
-        key = (name, model, stage.workers)
-        if key not in self._capacities:
-            seconds = self._seconds(stage, BUSY)
-            figures = self._attempt(
-                name, model, "capacity", lambda: stage.ask(running, "unary", BUSY, seconds)
-            )
-            self._capacities[key] = figures["rate"] if figures else 0.0
-        return self._capacities[key]
+        """Single rows a second that a server answers to h2load when it is busy; 0 if none."""
+        cell = Cell(model=stage.model.name, workers=stage.workers, rows=1, in_flight=BUSY)
+        name = running.server.name
+        if not any((each.server, each.cell) == (name, cell) for each in self.measurements):
+            self._load(stage, running, cell, 1)
+        rates = [each.load.rate for each in self.measurements if (each.server, each.cell) == (name, cell)]
+        return summary(rates).median if rates else 0.0
 
     def _stream(self, stage: Stage, running: Running, way: str, in_flight: int, number: int) -> None:
         name, model = running.server.name, stage.model.name
-        seconds = self._seconds(stage, in_flight)
+        cell = Cell(model=model, workers=stage.workers, rows=1, in_flight=in_flight)
         figures = self._attempt(
-            name, model, f"{way} calls", lambda: stage.ask(running, way, in_flight, seconds)
+            name,
+            model,
+            f"{way} calls",
+            lambda: stage.ask(running, way, cell, self.plan.streamed_s(cell)),
+            self._estimate.streamed_s(cell),
         )
         if figures:
             self.streamed.append(
@@ -192,11 +195,6 @@ class Campaign:
                 f"{model}, {way}, {in_flight} in flight, round {number}: {name} {figures['rate']:,.0f}/s"
             )
 
-    def _seconds(self, stage: Stage, in_flight: int) -> float:
-        """How long single rows are asked for by the Python client."""
-        cell = Cell(model=stage.model.name, workers=stage.workers, rows=1, in_flight=in_flight)
-        return self.plan.seconds_of(cell)
-
     def _check(self, stage: Stage, running: Running) -> Callable[[], bool]:
         def check() -> bool:
             self.starts.append(stage.state(running, self._start_s[running.server.name]))
@@ -205,7 +203,9 @@ class Campaign:
 
         return check
 
-    def _attempt(self, server: str, model: str, what: str, work: Callable[[], Measured]) -> Measured | None:
+    def _attempt(
+        self, server: str, model: str, what: str, work: Callable[[], Measured], planned_s: float = 0.0
+    ) -> Measured | None:
         """Go on without what failed, and say so in the results."""
         try:
             return work()
@@ -214,7 +214,8 @@ class Campaign:
             self.failures.append(Failure(server=server, model=model, what=what, reason=reason))
             self._tell(f"FAILED: {server}, {model}, {what}: {reason}")
             return None
+        finally:
+            self._progress.done(planned_s)
 
     def _tell(self, text: str) -> None:
-        minutes = (time.monotonic() - self._began) / 60
-        print(f"[{minutes:5.1f} min] {text}", file=sys.stderr, flush=True)
+        self._progress.tell(text)

@@ -45,7 +45,7 @@ class Digest:
 
     def cpu_us(self, server: str, cell: Cell) -> Summary | None:
         """Microseconds of the server's CPU time a request."""
-        return self._summary(server, cell, lambda each: 1e6 * each.cores / each.load.rate)
+        return self._summary(server, cell, lambda each: each.cpu_us)
 
     def bare(self, cell: Cell) -> dict[int, Bare]:
         """The onnxruntime loop's figures beside a load, by round."""

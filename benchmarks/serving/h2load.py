@@ -21,16 +21,19 @@ class Load:
     """What was answered.
 
     Attributes:
-        seconds: measured.
+        seconds: measured: from the last answer of the warm-up to the last one of all, so that a server which
+            answers many at once is counted in whole batches.
         requests: answered in them with HTTP's 2xx.
+        answered: likewise, of the whole load with its warm-up.
         failed: not answered, or otherwise.
-        answer_bytes: of the bodies received.
+        answer_bytes: of all bodies received.
         p50_ms: median of the time from a request to the end of its answer.
         p99_ms: what 99 % stay below.
     """
 
     seconds: float
     requests: int
+    answered: int
     failed: int
     answer_bytes: int
     p50_ms: float
@@ -52,7 +55,9 @@ def require_h2load() -> None:
         raise BenchmarkError(INSTALL)
 
 
-def h2load(url: str, body: bytes, *, grpc: bool, in_flight: int, connections: int, seconds: float) -> Load:
+def h2load(
+    url: str, body: bytes, *, grpc: bool, in_flight: int, connections: int, warm_up_s: float, seconds: float
+) -> Load:
     """Keep requests in flight for a while.
 
     Args:
@@ -61,7 +66,8 @@ def h2load(url: str, body: bytes, *, grpc: bool, in_flight: int, connections: in
         grpc: over HTTP/2; JSON over HTTP/1.1 otherwise, where each request in flight needs a connection.
         in_flight: at the same time, over all connections.
         connections: that share them evenly.
-        seconds: how long; let a server warm up by a call of its own.
+        warm_up_s: how long before anything counts.
+        seconds: how long after that.
 
     Raises:
         BenchmarkError: h2load failed, or nothing was answered.
@@ -71,23 +77,23 @@ def h2load(url: str, body: bytes, *, grpc: bool, in_flight: int, connections: in
     with tempfile.TemporaryDirectory() as folder:
         sent, log = Path(folder) / "body", Path(folder) / "log"
         sent.write_bytes(body)
-        command = ["h2load", "-n", str(MAX_REQUESTS), "-D", f"{1000 * seconds:.0f}ms"]
+        command = ["h2load", "-n", str(MAX_REQUESTS), "-D", f"{1000 * (warm_up_s + seconds):.0f}ms"]
         command += ["-c", str(connections), "-m", str(in_flight // connections), "-d", str(sent)]
         command += [f"--log-file={log}"]
         command += ["-H", "content-type: application/grpc", "-H", "te: trailers"] if grpc else JSON_OPTIONS
         done = subprocess.run([*command, url], capture_output=True, text=True, check=False)
         if done.returncode:
             raise BenchmarkError(f"h2load failed: {done.stderr.strip() or done.stdout[-300:]}")
-        return parse(done.stdout, log.read_text(), seconds)
+        return parse(done.stdout, log.read_text(), warm_up_s)
 
 
-def parse(output: str, log: str, seconds: float) -> Load:
+def parse(output: str, log: str, warm_up_s: float) -> Load:
     """Read what h2load says.
 
     Args:
         output: its standard output.
         log: a line a request: start in µs, HTTP status, duration in µs.
-        seconds: that it was told to measure.
+        warm_up_s: from the first request on, that do not count.
 
     Raises:
         BenchmarkError: nothing was answered.
@@ -97,11 +103,19 @@ def parse(output: str, log: str, seconds: float) -> Load:
     if requests is None or traffic is None or not int(requests[1]):
         raise BenchmarkError(f"h2load got no answer: {requests[0] if requests else output[-300:]}")
     rows = [line.split("\t") for line in log.splitlines()]
-    durations = np.array([int(row[2]) for row in rows if row[1] == "200"]) / 1000
-    p50, p99 = np.percentile(durations, [50, 99])
+    begun = np.array([int(row[0]) for row in rows], dtype=np.int64)
+    took = np.array([int(row[2]) if row[1] == "200" else -1 for row in rows], dtype=np.int64)
+    ended = (begun + took)[took >= 0]
+    first = begun.min() + 1e6 * warm_up_s
+    since = ended[ended <= first].max(initial=begun.min())
+    counted = ended > since
+    if not counted.any():
+        raise BenchmarkError("h2load got no answer after the warm-up")
+    p50, p99 = np.percentile(took[took >= 0][counted] / 1000, [50, 99])
     return Load(
-        seconds=seconds,
-        requests=int(requests[1]),
+        seconds=float(ended.max() - since) / 1e6,
+        requests=int(counted.sum()),
+        answered=int(requests[1]),
         failed=sum(int(requests[group]) for group in (2, 3, 4)),
         answer_bytes=int(traffic[1]),
         p50_ms=float(p50),

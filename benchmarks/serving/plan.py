@@ -1,14 +1,23 @@
-"""What is measured, and in which order."""
+"""What is measured, in which order, and for how long."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from benchmarks.serving.results import Cell
+from benchmarks.serving.servers import SERVERS, Kind, Server
 
-# Of one row's run, about. Loads that would hardly be answered are left out, slow ones measured for longer.
-ROW_SECONDS: Mapping[str, float] = {"default": 35e-6, "middle": 3e-3, "large": 40e-3}
-QUEUES = 5  # how many times all that is in flight should be answered, at least
-WARM_UP_S = 0.5
+# Of one row's run, about.
+ROW_SECONDS: Mapping[str, float] = {"default": 35e-6, "middle": 3e-3, "large": 38e-3}
+OURS, PLAIN = "keraport", "plain"
+BUSY = 64  # requests in flight
+STREAM_IN_FLIGHT, WAYS = (1, BUSY), ("unary", "stream")
+PACED_REQUESTS = 100  # at least, for a p99
+CAPACITY_SHARE = 0.7
+
+WARM_UP_S = 0.3
+PATIENCE_S = 3.0  # loads whose requests would wait for longer are left out
+PEER_PATIENCE_S = 1.6  # of the servers below, for requests of several rows
+BARE_S, BARE_RUNS = 1.0, 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +30,8 @@ class Plan:
         loads: requests in flight.
         rows: of each request.
         workers: processes that answer.
-        seconds: of each load.
+        seconds: of each load on keraport, the plain servicer and the limits of the default model; half of
+            them on the others, whose differences are larger.
         rounds: of everything.
     """
 
@@ -34,24 +44,47 @@ class Plan:
     rounds: int
 
     def cells(self, model: str, workers: int) -> tuple[Cell, ...]:
-        """The loads on a model, without those whose requests would wait for longer than `seconds`."""
+        """The loads on a model, without those whose requests would wait for longer than anyone does."""
         cells = (
             Cell(model=model, workers=workers, rows=rows, in_flight=in_flight)
             for rows in self.rows
             for in_flight in self.loads
         )
-        return tuple(cell for cell in cells if cell.in_flight == 1 or queue_s(cell) <= self.seconds)
+        return tuple(cell for cell in cells if cell.in_flight == 1 or queue_s(cell) <= PATIENCE_S)
 
-    def seconds_of(self, cell: Cell) -> float:
-        """How long a load is measured: a server that batches answers all that is in flight at once."""
-        return max(self.seconds, QUEUES * queue_s(cell))
+    def servers_of(self, cell: Cell, running: tuple[str, ...]) -> tuple[str, ...]:
+        """Those that a load is put on: where the session is what takes long, all others are alike."""
+        slow = cell.rows > 1 and cell.in_flight > 1 and queue_s(cell) > PEER_PATIENCE_S
+        return tuple(name for name in running if not slow or _weight(SERVERS[name], cell) == 1)
 
-    @property
-    def estimate_s(self) -> float:
-        """What all loads take, without starts, and without open loops and streams."""
-        cells = [cell for model, workers in self.stages for cell in self.cells(model, workers)]
-        each = sum(self.seconds_of(cell) + warm_up_s(cell) for cell in cells)
-        return each * self.rounds * (len(self.servers) + 1)
+    def seconds_of(self, server: Server, cell: Cell) -> float:
+        """How long a load is measured: twice what all that is in flight takes, if a server may batch it."""
+        if server.kind is Kind.LIMIT:
+            return self.seconds * _weight(server, cell)
+        if _weight(server, cell) == 1:
+            return max(self.seconds, 2 * queue_s(cell))
+        return max(self.seconds / 2, queue_s(cell))
+
+    def arrivals_of(self, name: str, model: str, workers: int) -> tuple[str, ...]:
+        """The open loops on a server: over one connection, which reaches one worker."""
+        server = SERVERS[name]
+        if server.kind is Kind.LIMIT or not server.wire.grpc or workers > 1:
+            return ()
+        if name in (OURS, PLAIN):
+            return ("even", "random")
+        return () if model == "large" else ("random",)
+
+    def paced_s(self, rate: float) -> float:
+        """How long an open loop is measured."""
+        return max(self.seconds, PACED_REQUESTS / rate)
+
+    def streamed_s(self, cell: Cell) -> float:
+        """How long the Python client asks in a closed loop."""
+        return max(self.seconds / 2, 2 * queue_s(cell))
+
+    def starts_of(self, model: str) -> int:
+        """How often a server is started, unless it takes long."""
+        return self.rounds if model == self.models[0] else 1
 
     def turns(self, servers: tuple[str, ...]) -> Iterator[tuple[int, str]]:
         """Round and server, A B C, B C A, …: none is always the first after another model's or load's."""
@@ -71,6 +104,20 @@ def queue_s(cell: Cell) -> float:
     return cell.rows * cell.in_flight * ROW_SECONDS[cell.model]
 
 
-def warm_up_s(cell: Cell) -> float:
-    """How long a load runs before it is measured."""
-    return WARM_UP_S + 2 * queue_s(cell)
+def warm_up_s(server: Server, cell: Cell) -> float:
+    """How long a load runs before it is measured: until all that was in flight first is answered."""
+    return WARM_UP_S + (0.0 if server.kind is Kind.LIMIT else queue_s(cell))
+
+
+def bare_s(cell: Cell) -> float:
+    """How long the onnxruntime loop runs."""
+    return max(BARE_S, BARE_RUNS * cell.rows * ROW_SECONDS[cell.model])
+
+
+def _weight(server: Server, cell: Cell) -> float:
+    """The share of a load's seconds that a server gets: all of it where a goal rests on its figure."""
+    if server.name in (OURS, PLAIN):
+        return 1.0
+    if server.kind is Kind.LIMIT:  # they know no model: only the bodies' sizes differ
+        return 1.0 if cell.model == "default" or cell.in_flight == 1 else 0.5
+    return 0.5

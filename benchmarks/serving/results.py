@@ -32,14 +32,14 @@ class Measurement:
         cell: which load.
         round: counted from 1.
         load: what was answered.
-        cores: of CPU time that the server took, in seconds a second.
+        cpu_us: CPU time that the server took, a request.
     """
 
     server: str
     cell: Cell
     round: int
     load: Load
-    cores: float
+    cpu_us: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +102,6 @@ class Streamed:
         rate: answers a second.
         p50_ms: median latency.
         p99_ms: what 99 % stay below.
-        failed: requests that were refused.
     """
 
     server: str
@@ -114,7 +113,6 @@ class Streamed:
     rate: float
     p50_ms: float
     p99_ms: float
-    failed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,8 @@ from benchmarks.serving.servers import PEERS, Order, Server
 STREAM_PATH = "/inference.GRPCInferenceService/ModelStreamInfer"
 SCRIPT_GRACE_S = 120.0
 IDLE_S = 1.0
-SETTLE_S, SETTLE_WITHIN_S, IDLE_CORES = 0.2, 30.0, 0.15
+PACED_WARM_UP_S = 0.5
+SETTLE_S, SETTLE_WITHIN_S, IDLE_CORES = 0.15, 30.0, 0.15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,6 @@ class Stage:
         for each, request in self._requests.items():
             path = self._answers / str(len(request.message))
             path.write_bytes(answers.message_of(self._right[each], model.name))
-        (folder / "message").write_bytes(self._requests[1].message)
 
     @contextlib.contextmanager
     def start(self, server: Server) -> Iterator[Running]:
@@ -122,46 +122,56 @@ class Stage:
         # One connection would reach one worker alone.
         connections = 1 if self.workers == 1 else cell.in_flight
 
-        def ask(seconds: float) -> Load:
-            return h2load(
-                f"http://127.0.0.1:{running.port}{wire.path}",
-                wire.body(self._requests[cell.rows]),
-                grpc=wire.grpc,
-                in_flight=cell.in_flight,
-                connections=connections,
-                seconds=seconds,
-            )
-
-        ask(warm_up_s(cell))
-        _settle(running.process)
-        cpu_s, began = running.process.cpu_s(), time.perf_counter()
-        load = ask(seconds)
-        cores = (running.process.cpu_s() - cpu_s) / (time.perf_counter() - began)
+        cpu_s = running.process.cpu_s()
+        load = h2load(
+            f"http://127.0.0.1:{running.port}{wire.path}",
+            wire.body(self._requests[cell.rows]),
+            grpc=wire.grpc,
+            in_flight=cell.in_flight,
+            connections=connections,
+            warm_up_s=warm_up_s(running.server, cell),
+            seconds=seconds,
+        )
+        cpu_us = 1e6 * (running.process.cpu_s() - cpu_s) / load.answered
         _settle(running.process)
         _require_whole_answers(load, running.answer_bytes[cell.rows], cell.in_flight)
-        return Measurement(server=running.server.name, cell=cell, round=number, load=load, cores=cores)
+        return Measurement(server=running.server.name, cell=cell, round=number, load=load, cpu_us=cpu_us)
 
     def bare(self, cell: Cell, seconds: float, number: int) -> Bare:
         """Run the onnxruntime loop."""
         figures = _script("bare.py", self.model.path, cell.rows, seconds)
         return Bare(cell=cell, round=number, **figures)
 
-    def ask(self, running: Running, mode: str, number: float, seconds: float) -> dict[str, Any]:
-        """Have the Python client ask for single rows; rate, p50_ms, p99_ms and failed.
+    def ask(self, running: Running, way: str, cell: Cell, seconds: float) -> dict[str, Any]:
+        """Have the Python client ask for single rows in a closed loop; rate, p50_ms and p99_ms.
 
-        Args:
-            running: what it asks.
-            mode: `even`, `random`, `unary` or `stream`.
-            number: of requests a second, or in flight.
-            seconds: after the warm-up.
+        Raises:
+            BenchmarkError: it failed.
         """
         running.process.require_alive()
-        path = STREAM_PATH if mode == "stream" else running.server.wire.path
-        message = self._folder / "message"
-        if running.server.wire.grpc:
-            message = self._folder / running.server.name / "message"
-            message.write_bytes(running.server.wire.message(self._requests[1]))
-        return _script("client.py", running.port, path, message, mode, number, seconds)
+        path = STREAM_PATH if way == "stream" else running.server.wire.path
+        warm = warm_up_s(running.server, cell)
+        return _script(
+            "client.py", running.port, path, self._message(running), way, cell.in_flight, warm, seconds
+        )
+
+    def pace(self, running: Running, arrivals: str, rate: float, seconds: float) -> dict[str, Any]:
+        """Ask for single rows when they are due; kept, p50_ms, p99_ms and failed.
+
+        Raises:
+            BenchmarkError: nothing was answered.
+        """
+        running.process.require_alive()
+        path, length = running.server.wire.path, running.answer_bytes[1]
+        arguments = (self._message(running), arrivals, rate, length, PACED_WARM_UP_S, seconds)
+        figures = _script("open_loop.py", running.port, path, *arguments)
+        _settle(running.process)
+        return figures
+
+    def _message(self, running: Running) -> Path:
+        path = self._folder / running.server.name / "message"
+        path.write_bytes(running.server.wire.message(self._requests[1]))
+        return path
 
 
 def _settle(process: ServerProcess) -> None:
@@ -183,10 +193,10 @@ def _require_whole_answers(load: Load, answer_bytes: int, in_flight: int) -> Non
 
     An answer that has begun to come at the end is in one figure and not in the other.
     """
-    expected = load.requests * answer_bytes
+    expected = load.answered * answer_bytes
     if load.failed or not 0 <= load.answer_bytes - expected <= in_flight * answer_bytes:
         raise BenchmarkError(
-            f"{load.failed} requests failed, and {load.requests} answers had {load.answer_bytes:,} bytes "
+            f"{load.failed} requests failed, and {load.answered} answers had {load.answer_bytes:,} bytes "
             f"together, not {expected:,}"
         )
 

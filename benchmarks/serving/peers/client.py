@@ -1,14 +1,11 @@
-"""A Python client that is a process of its own, for what h2load cannot do.
+"""A Python client that is a process of its own: closed loops by grpcio, over unary calls or a stream.
 
-python client.py PORT PATH MESSAGE MODE NUMBER SECONDS: MESSAGE is a file. MODE is `even` or `random`, an open
-loop of NUMBER requests a second, or `unary` or `stream`, a closed loop of NUMBER requests in flight. Prints a
-JSON object: kept or rate, p50_ms, p99_ms, failed. `kept` is the share of an open loop's requests that were
-answered by the end, or soon after.
+python client.py PORT PATH MESSAGE WAY NUMBER WARM_UP SECONDS: MESSAGE is a file, WAY `unary` or `stream`,
+NUMBER the requests in flight. Prints a JSON object: rate, p50_ms, p99_ms.
 """
 
 import asyncio
 import json
-import random
 import sys
 import time
 from collections import deque
@@ -17,65 +14,39 @@ from pathlib import Path
 
 import grpc.aio
 
-WARM_UP_S = 1.0
-SOON_S = 0.25
-Unary = grpc.aio.UnaryUnaryMultiCallable
 OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
 
 class Clock:
-    """The answers' latencies, from the end of the warm-up on."""
+    """The answers' latencies, from the end of the warm-up on.
 
-    def __init__(self, seconds: float) -> None:
-        self.begin = time.perf_counter() + WARM_UP_S
-        self.end = self.begin + seconds
-        self.latencies: list[float] = []
-        self.late = 0
-        self.failed = 0
+    The rate is that from the last answer of the warm-up to the last one of all: a server that answers many at
+    once is counted in whole batches.
+    """
 
-    def note(self, due: float) -> float:
-        """One answer to a request that was made, or due, then."""
+    def __init__(self, warm_up_s: float, seconds: float) -> None:
+        self._since = self._last = time.perf_counter()
+        self._begin = self._since + warm_up_s
+        self.end = self._begin + seconds
+        self._latencies: list[float] = []
+
+    def note(self, asked: float) -> float:
+        """One answer to a request that was made then."""
         now = time.perf_counter()
-        if self.begin <= due < self.end:
-            self.latencies.append(now - due)
-            self.late += now > self.end + SOON_S
+        if now <= self._begin:
+            self._since = now
+        elif now <= self.end:
+            self._latencies.append(now - asked)
+            self._last = now
         return now
 
-    def figures(self, mode: str) -> dict[str, float]:
+    def figures(self) -> dict[str, float]:
         """All there is to say."""
-        ordered = sorted(self.latencies)
+        ordered = sorted(self._latencies)
         if not ordered:
-            sys.exit(f"no request was answered, {self.failed} were refused")
+            sys.exit("no request was answered")
         p50, p99 = (1000 * ordered[int(share * (len(ordered) - 1))] for share in (0.5, 0.99))
-        figures = {"p50_ms": p50, "p99_ms": p99, "failed": self.failed}
-        if mode in ("even", "random"):
-            return {"kept": 1 - (self.late + self.failed) / (len(ordered) + self.failed), **figures}
-        return {"rate": len(ordered) / (self.end - self.begin), **figures}
-
-
-async def open_loop(call: Unary, message: bytes, clock: Clock, gaps: list[float]) -> None:
-    """Ask whenever a request is due, be the earlier ones answered or not."""
-    asked = set()
-
-    async def ask(due: float) -> None:
-        try:
-            await call(message)
-        except grpc.aio.AioRpcError:
-            clock.failed += 1  # a server that is asked for more than it can do may refuse
-        else:
-            clock.note(due)
-
-    due, turn = time.perf_counter(), 0
-    while due < clock.end:
-        if (wait := due - time.perf_counter()) > 0:
-            await asyncio.sleep(wait)
-        task = asyncio.create_task(ask(due))
-        asked.add(task)
-        task.add_done_callback(asked.discard)
-        due, turn = due + gaps[turn % len(gaps)], turn + 1
-        if due < time.perf_counter():
-            await asyncio.sleep(0)  # late already: let answers in nevertheless
-    await asyncio.wait_for(asyncio.gather(*asked), 60)
+        return {"rate": len(ordered) / (self._last - self._since), "p50_ms": p50, "p99_ms": p99}
 
 
 async def closed_loop(
@@ -108,23 +79,17 @@ async def stream(call: grpc.aio.StreamStreamMultiCallable, message: bytes, clock
 
 
 async def main() -> None:
-    port, path, file, mode, number, seconds = sys.argv[1:]
+    port, path, file, way, number, warm_up_s, seconds = sys.argv[1:]
     message = await asyncio.to_thread(Path(file).read_bytes)
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=OPTIONS) as channel:
         await channel.channel_ready()
-        clock = Clock(float(seconds))
-        match mode:
-            case "even":
-                await open_loop(channel.unary_unary(path), message, clock, [1 / float(number)])
-            case "random":
-                draw = random.Random(5)  # noqa: S311
-                gaps = [draw.expovariate(float(number)) for _ in range(100_003)]
-                await open_loop(channel.unary_unary(path), message, clock, gaps)
+        clock = Clock(float(warm_up_s), float(seconds))
+        match way:
             case "unary":
                 await closed_loop(channel.unary_unary(path), message, clock, int(number))
             case "stream":
                 await stream(channel.stream_stream(path), message, clock, int(number))
-    print(json.dumps(clock.figures(mode)))
+    print(json.dumps(clock.figures()))
 
 
 asyncio.run(main())
