@@ -51,6 +51,14 @@ class Digest:
         """The onnxruntime loop's figures beside a load, by round."""
         return {each.round: each for each in self.results.bare if each.cell == cell}
 
+    def best_to_own(self, cell: Cell) -> float:
+        """The loop's rows a second with as many rows a run as suit the model best, to those of a load."""
+        rates = {
+            rows: summary(each.rows_per_s for each in self.results.bare if _loop(each) == (cell.model, rows))
+            for rows in {each.cell.rows for each in self.results.bare if each.cell.model == cell.model}
+        }
+        return max(each.median for each in rates.values()) / rates[cell.rows].median if rates else 1.0
+
     def against_bare(
         self, server: str, cell: Cell, value: Callable[[Measurement, Bare], float]
     ) -> Summary | None:
@@ -70,6 +78,10 @@ class Digest:
 
     def _summary(self, server: str, cell: Cell, value: Callable[[Measurement], float]) -> Summary | None:
         return _summary([value(each) for each in self.of(server, cell).values()])
+
+
+def _loop(bare: Bare) -> tuple[str, int]:
+    return bare.cell.model, bare.cell.rows
 
 
 def _summary(values: Sequence[float]) -> Summary | None:

@@ -17,10 +17,10 @@ from benchmarks.serving.results import Cell
 from benchmarks.serving.servers import SERVERS, Kind, Server
 
 # What a step takes beside what it measures: processes that start, settle and end.
-LOAD_S, PACED_S, STREAMED_S, BARE_S, COMMANDS_S = 0.35, 0.8, 1.1, 0.5, 1.0
+LOAD_S, PACED_S, STREAMED_S, BARE_S, COMMANDS_S = 0.22, 0.75, 0.9, 0.4, 0.6
 # Of a start until all is checked and the end, by server, and of the idle second afterwards.
-STARTS_S: Mapping[str, float] = {"ray": 25.0, "bentoml": 6.0, "litserve": 8.0}
-START_S, CHECK_S = 2.0, 1.3
+STARTS_S: Mapping[str, float] = {"ray": 8.0, "bentoml": 2.5, "litserve": 2.5}
+START_S, CHECK_S = 1.0, 1.2
 
 
 class Estimate:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -12,26 +12,31 @@ from rich.table import Table as RichTable
 from benchmarks.serving.digest import Digest
 from benchmarks.serving.plot import draw
 from benchmarks.serving.results import Results
-from benchmarks.serving.tables import Table, tables
+from benchmarks.serving.tables import Table, markdown, tables
 
 NAME = "serving"
 FILE_WIDTH = 220
 
+METHOD = Path(__file__).resolve().parent / "method.md"
+
 
 def show(results: Results) -> None:
-    """Print all tables."""
+    """Print all tables, and what is missing."""
+    show_tables(tables(Digest(results=results)))
+    for failure in results.failures:
+        print(f"not measured: {failure.server}, {failure.model}, {failure.what}: {failure.reason}")
+
+
+def show_tables(made: Iterable[Table]) -> None:
+    """Print tables."""
     console = Console(width=None if sys.stdout.isatty() else FILE_WIDTH)
-    for table in tables(Digest(results=results)):
+    for table in made:
         shown = RichTable(title=table.title, title_justify="left")
         for number, name in enumerate(table.header):
             shown.add_column(name, justify="right" if number else "left")
         for row in table.rows:
             shown.add_row(*row)
         console.print(shown)
-    for failure in results.failures:
-        console.print(
-            f"not measured: {failure.server}, {failure.model}, {failure.what}: {failure.reason}", markup=False
-        )
 
 
 def write(results: Results, folder: Path) -> None:
@@ -56,12 +61,10 @@ def page(digest: Digest) -> str:
     lines = [
         "# Serving: keraport, its limits and its peers",
         "",
-        f"Made by `python benchmarks/serving/run.py {' '.join(results.command)}`, begun {results.began}, "
-        f"{results.minutes:.0f} minutes. All take turns on the same cores, where the load generator runs, "
-        "too. Figures are medians of the rounds ± half the range between the extremes, ratios those of "
-        "each round. Loads are closed loops of h2load if not said otherwise. CPU is the server's, a request. "
-        "`plain` is a sync grpcio servicer of thirty lines; `empty-aio` and `empty-sync` answer known bytes "
-        "without a model.",
+        f"Made by `python benchmarks/serving/run.py {' '.join(results.command)}`".replace(" `", "`")
+        + f", begun "
+        f"{results.began}, {results.minutes:.0f} minutes. [How it is measured](#how-it-is-measured) and "
+        "[with what](#versions) stands below; where keraport's own time goes is in [profile.md](profile.md).",
         "",
         f"Machine: {machine}.",
         "",
@@ -69,8 +72,8 @@ def page(digest: Digest) -> str:
         "",
     ]
     for table in tables(digest):
-        lines += _markdown(table)
-    lines += ["## Versions", ""]
+        lines += markdown(table)
+    lines += [*METHOD.read_text(encoding="utf-8").splitlines(), "", "## Versions", ""]
     lines += [
         f"- {server}: " + ", ".join(f"{package} {version}" for package, version in packages.items())
         for server, packages in results.versions.items()
@@ -79,11 +82,6 @@ def page(digest: Digest) -> str:
         lines += ["", "## Not measured", ""]
         lines += [f"- {each.server}, {each.model}, {each.what}: {each.reason}" for each in results.failures]
     return "\n".join(lines) + "\n"
-
-
-def _markdown(table: Table) -> list[str]:
-    rows = [table.header, ["---"] + ["---:"] * (len(table.header) - 1), *table.rows]
-    return [f"## {table.title}", "", *(f"| {' | '.join(row)} |" for row in rows), ""]
 
 
 def _replace(path: Path, make: Callable[[Path], object]) -> None:

@@ -67,6 +67,11 @@ class ServerProcess:
         """Resident memory of each of its processes."""
         return tuple(_resident_mib(pid) for pid in self.pids)
 
+    @property
+    def largest(self) -> int:
+        """The process with the most resident memory: of a supervisor and its worker the latter."""
+        return max(self.pids, key=_resident_mib)
+
     def require_alive(self) -> None:
         """Tell what a dead server said last.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from benchmarks.serving.digest import Digest
 from benchmarks.serving.goals import goals
+from benchmarks.serving.plan import OURS
 from benchmarks.serving.summary import Summary, summary
 
 NONE = "-"
@@ -29,6 +30,7 @@ def tables(digest: Digest) -> tuple[Table, ...]:
     """All there is to show."""
     made = (
         _goals(digest),
+        *_ratios(digest),
         *_rates(digest),
         _bare(digest),
         _paced(digest),
@@ -36,6 +38,12 @@ def tables(digest: Digest) -> tuple[Table, ...]:
         _starts(digest),
     )
     return tuple(table for table in made if table.rows)
+
+
+def markdown(table: Table) -> list[str]:
+    """A table's lines, its title first."""
+    rows = [table.header, ["---"] + ["---:"] * (len(table.header) - 1), *table.rows]
+    return [f"## {table.title}", "", *(f"| {' | '.join(row)} |" for row in rows), ""]
 
 
 def figure(value: Summary | None, digits: int | None = None) -> str:
@@ -58,6 +66,24 @@ def _goals(digest: Digest) -> Table:
         for goal in goals(digest)
     ]
     return Table(title="What keraport is held to", header=("what", "reached", "wanted", "met"), rows=rows)
+
+
+def _ratios(digest: Digest) -> list[Table]:
+    """A table a model and number of workers: loads down, servers across."""
+    others = [name for name in digest.servers if name != OURS]
+    made = []
+    for model, workers in dict.fromkeys((each.model, each.workers) for each in digest.cells):
+        lines = []
+        for cell in digest.cells:
+            if (cell.model, cell.workers) == (model, workers) and digest.of(OURS, cell):
+                found = [digest.against(OURS, name, cell, lambda each: each.load.rate) for name in others]
+                line = [
+                    f"{value.median:.2f} ±{100 * value.spread:.0f} %" if value else NONE for value in found
+                ]
+                lines.append([str(cell.rows), str(cell.in_flight), *line])
+        title = f"keraport's requests a second to those of others: {model} model, workers: {workers}"
+        made.append(Table(title=title, header=["rows", "in flight", *others], rows=lines))
+    return made
 
 
 def _rates(digest: Digest) -> list[Table]:
