@@ -17,7 +17,7 @@ from benchmarks.serving.results import Cell
 from benchmarks.serving.servers import SERVERS, Kind, Server
 
 # What a step takes beside what it measures: processes that start, settle and end.
-LOAD_S, PACED_S, STREAMED_S, BARE_S, COMMANDS_S = 0.22, 0.75, 0.9, 0.4, 0.6
+LOAD_S, PACED_S, STREAMED_S, BARE_S, COMMANDS_S = 0.25, 0.8, 0.9, 0.4, 0.6
 # Of a start until all is checked and the end, by server, and of the idle second afterwards.
 STARTS_S: Mapping[str, float] = {"ray": 8.0, "bentoml": 2.5, "litserve": 2.5}
 START_S, CHECK_S = 1.0, 1.2

@@ -1,4 +1,7 @@
-"""Throughput over p99 latency: one line a server, one point a load."""
+"""Throughput over p99 latency: one line a server, one point a load.
+
+The empty handlers know no model, so they are drawn beside the default one alone, the bare loop beside all.
+"""
 
 import itertools
 from pathlib import Path
@@ -7,11 +10,13 @@ from typing import TYPE_CHECKING
 from benchmarks.serving.digest import Digest
 from benchmarks.serving.results import Cell
 from benchmarks.serving.servers import SERVERS, Kind
+from benchmarks.serving.summary import summary
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-OURS_COLOUR, LIMIT_COLOUR = "#c0392b", "#999999"
+OURS_COLOUR, LIMIT_COLOUR = "#c0392b", "#888888"
+SCALED_BY = "default"
 PEER_COLOURS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#9467bd", "#8c564b", "#17becf", "#bcbd22")
 
 
@@ -30,9 +35,11 @@ def draw(digest: Digest, path: Path) -> None:
     colours = dict(zip(peers, itertools.cycle(PEER_COLOURS), strict=False))
     for axis, panel in zip(axes.flat, panels, strict=False):
         cells = [each for each in digest.cells if (each.model, each.workers, each.rows) == panel]
-        for server in digest.servers:
-            _line(axis, digest, server, cells, colours.get(server))
         model, workers, rows = panel
+        for server in digest.servers:
+            if model == SCALED_BY or SERVERS[server].kind is not Kind.LIMIT:
+                _line(axis, digest, server, cells, colours.get(server))
+        _bare_line(axis, digest, cells)
         axis.set(xscale="log", yscale="log", xlabel="p99 latency, ms", ylabel="requests a second")
         axis.set_title(
             f"{model} model, {rows} row{'s' * (rows > 1)} a request, workers: {workers}", fontsize=10
@@ -40,10 +47,24 @@ def draw(digest: Digest, path: Path) -> None:
         axis.grid(which="both", alpha=0.25)
     for axis in list(axes.flat)[len(panels) :]:
         axis.set_axis_off()
-    axes.flat[0].legend(fontsize=8)
+    named = {
+        label: line
+        for axis in axes.flat
+        for line, label in zip(*axis.get_legend_handles_labels(), strict=True)
+    }
     figure.tight_layout()
-    figure.savefig(path, dpi=110, format="png")
+    look = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "fontsize": 10, "frameon": False}
+    figure.legend(named.values(), named.keys(), ncols=min(6, len(named)), **look)
+    figure.savefig(path, dpi=110, format="png", bbox_inches="tight")
     plt.close(figure)
+
+
+def _bare_line(axis: "Axes", digest: Digest, cells: list[Cell]) -> None:
+    """What one thread for each worker would answer in requests of as many rows."""
+    loops = [each.rows_per_s * each.cell.workers for cell in cells for each in digest.bare(cell).values()]
+    if loops:
+        level = summary(loops).median / cells[0].rows
+        axis.axhline(level, color="black", linewidth=1, linestyle="-.", label="bare onnxruntime loop")
 
 
 def _line(axis: "Axes", digest: Digest, server: str, cells: list[Cell], colour: str | None) -> None:

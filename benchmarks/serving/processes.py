@@ -72,6 +72,14 @@ class ServerProcess:
         """The process with the most resident memory: of a supervisor and its worker the latter."""
         return max(self.pids, key=_resident_mib)
 
+    def stop(self) -> None:
+        """Have it do nothing at all until `go_on`."""
+        signal_all(self.pids, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Have a stopped server go on."""
+        signal_all(self.pids, signal.SIGCONT)
+
     def require_alive(self) -> None:
         """Tell what a dead server said last.
 
@@ -166,9 +174,17 @@ def end_orphans() -> None:
             os.waitpid(pid, 0)
 
 
+def signal_all(pids: Sequence[int], number: signal.Signals) -> None:
+    """Send a signal to processes, as far as they are still there."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
 def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
     """End a server as its users would, then by force whatever is left of it."""
     family = [(pid, _started(pid)) for process in processes for pid in descendants(process.pid)]
+    signal_all([pid for pid, _ in family], signal.SIGCONT)  # a stopped one would not hear the next
     for process in processes:
         process.terminate()
     deadline = time.monotonic() + END_SECONDS

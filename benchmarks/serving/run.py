@@ -44,7 +44,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--workers", nargs="+", type=int, default=[1], help="processes of every server that answer"
     )
-    parser.add_argument("--seconds", type=float, help="of each load (default: 1.5)")
+    parser.add_argument("--seconds", type=float, help="of each load (default: 2)")
     parser.add_argument("--rounds", type=int, help="of everything (default: 3)")
     parser.add_argument(
         "--quick", action="store_true", help="the default model and our own servers, in minutes"
@@ -64,7 +64,7 @@ def plan_of(arguments: argparse.Namespace) -> Plan:
         loads=tuple(arguments.loads or ((1, 64) if quick else (1, 8, 64, 256))),
         rows=tuple(arguments.rows or ((1, 32) if quick else (1, 8, 32))),
         workers=tuple(arguments.workers),
-        seconds=arguments.seconds or (1 if quick else 1.5),
+        seconds=arguments.seconds or (1 if quick else 2),
         rounds=arguments.rounds or (2 if quick else 3),
     )
 

@@ -58,6 +58,7 @@ class Server:
         wire: how it is asked.
         ready_s: how long it may take to start.
         packages: whose versions the results name.
+        restless: whether it takes its share of a core when nobody asks; it is stopped while others are asked.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Server:
     wire: Wire = Wire.OPEN_INFERENCE
     ready_s: float = 180.0
     packages: tuple[str, ...] = PACKAGES
+    restless: bool = False
 
 
 def _keraport(order: Order) -> Command:
@@ -222,6 +224,13 @@ SERVERS: Mapping[str, Server] = {
             wire=Wire.BENTOML,
             packages=("bentoml", *PACKAGES),
         ),
-        Server(name="ray", kind=Kind.PEER, command=_ray, environment="ray", packages=("ray", *PACKAGES)),
+        Server(
+            name="ray",
+            kind=Kind.PEER,
+            command=_ray,
+            environment="ray",
+            packages=("ray", *PACKAGES),
+            restless=True,
+        ),
     )
 }

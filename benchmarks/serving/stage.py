@@ -87,6 +87,8 @@ class Stage:
         with running(server.command(order), folder / "log", ready, within_s=server.ready_s) as process:
             started = Running(server=server, port=port, process=process, answer_bytes={})
             self.verify(started)
+            if server.restless:
+                process.stop()
             yield started
 
     def verify(self, running: Running) -> None:
@@ -96,20 +98,22 @@ class Stage:
             BenchmarkError: it does not.
         """
         running.process.require_alive()
-        for rows, request in self._requests.items():
-            length = asking.verify(running.server.wire, running.port, request, self._right[rows])
-            running.answer_bytes[rows] = length
+        with awake(running):
+            for rows, request in self._requests.items():
+                length = asking.verify(running.server.wire, running.port, request, self._right[rows])
+                running.answer_bytes[rows] = length
 
     def state(self, running: Running, start_s: tuple[float, ...]) -> Start:
         """What starting took, and what the server holds now."""
-        return Start(
-            server=running.server.name,
-            model=self.model.name,
-            workers=self.workers,
-            start_s=start_s,
-            resident_mib=running.process.resident_mib(),
-            idle_cores=_cores(running.process, IDLE_S),
-        )
+        with awake(running):
+            return Start(
+                server=running.server.name,
+                model=self.model.name,
+                workers=self.workers,
+                start_s=start_s,
+                resident_mib=running.process.resident_mib(),
+                idle_cores=_cores(running.process, IDLE_S),
+            )
 
     def measure(self, running: Running, cell: Cell, seconds: float, number: int) -> Measurement:
         """Load one server.
@@ -122,18 +126,19 @@ class Stage:
         # One connection would reach one worker alone.
         connections = 1 if self.workers == 1 else cell.in_flight
 
-        cpu_s = running.process.cpu_s()
-        load = h2load(
-            f"http://127.0.0.1:{running.port}{wire.path}",
-            wire.body(self._requests[cell.rows]),
-            grpc=wire.grpc,
-            in_flight=cell.in_flight,
-            connections=connections,
-            warm_up_s=warm_up_s(running.server, cell),
-            seconds=seconds,
-        )
-        cpu_us = 1e6 * (running.process.cpu_s() - cpu_s) / load.answered
-        _settle(running.process)
+        with awake(running):
+            cpu_s = running.process.cpu_s()
+            load = h2load(
+                f"http://127.0.0.1:{running.port}{wire.path}",
+                wire.body(self._requests[cell.rows]),
+                grpc=wire.grpc,
+                in_flight=cell.in_flight,
+                connections=connections,
+                warm_up_s=warm_up_s(running.server, cell),
+                seconds=seconds,
+            )
+            cpu_us = 1e6 * (running.process.cpu_s() - cpu_s) / load.answered
+            _settle(running.process)
         _require_whole_answers(load, running.answer_bytes[cell.rows], cell.in_flight)
         return Measurement(server=running.server.name, cell=cell, round=number, load=load, cpu_us=cpu_us)
 
@@ -164,14 +169,29 @@ class Stage:
         running.process.require_alive()
         path, length = running.server.wire.path, running.answer_bytes[1]
         arguments = (self._message(running), arrivals, rate, length, PACED_WARM_UP_S, seconds)
-        figures = _script("open_loop.py", running.port, path, *arguments)
-        _settle(running.process)
-        return figures
+        with awake(running):
+            figures = _script("open_loop.py", running.port, path, *arguments)
+            _settle(running.process)
+            return figures
 
     def _message(self, running: Running) -> Path:
         path = self._folder / running.server.name / "message"
         path.write_bytes(running.server.wire.message(self._requests[1]))
         return path
+
+
+@contextlib.contextmanager
+def awake(running: Running) -> Iterator[None]:
+    """Have a restless server go on for a while."""
+    if not running.server.restless:
+        yield
+        return
+    running.process.go_on()
+    _settle(running.process)
+    try:
+        yield
+    finally:
+        running.process.stop()
 
 
 def _settle(process: ServerProcess) -> None:

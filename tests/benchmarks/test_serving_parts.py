@@ -1,15 +1,24 @@
 """The parts of the serving benchmark that its figures rest on."""
 
 import json
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import grpc
 import numpy as np
 import pytest
 
+from benchmarks.serving import rooms
 from benchmarks.serving.answers import check, message_of
 from benchmarks.serving.body import framed, infer_request
 from benchmarks.serving.errors import BenchmarkError
+from benchmarks.serving.estimate import Estimate
 from benchmarks.serving.h2load import parse
+from benchmarks.serving.peers.open_loop import Connection, gaps, measure
 from benchmarks.serving.plan import Plan
+from benchmarks.serving.sampling import read_report
 from benchmarks.serving.summary import ratio, summary
 from benchmarks.serving.wires import Wire
 from serving.proto import inference_pb2 as pb
@@ -88,33 +97,121 @@ def test_a_ratio_is_of_each_round_not_of_the_medians():
         ratio([1.0, 2.0], [1.0])
 
 
+def log_of(answers: Iterable[tuple[int, int]]) -> str:
+    return "".join(f"{begun}\t200\t{took}\n" for begun, took in answers)
+
+
 def test_what_h2load_says_is_read():
-    log = "".join(f"1000\t200\t{1000 * number}\n" for number in range(1, 7)) + "1000\t-1\t99999999\n"
-    load = parse(OUTPUT, log, 3.0)
-    assert (load.requests, load.failed, load.answer_bytes) == (6, 1, 888)
-    assert load.rate == 2
+    log = log_of((1_000_000 * number, 1000 * number) for number in range(7)) + "1000\t-1\t99999999\n"
+    load = parse(OUTPUT, log, 0.5)
+    assert (load.requests, load.answered, load.failed, load.answer_bytes) == (6, 6, 1, 888)
+    assert load.seconds == pytest.approx(6.006)
     assert load.p50_ms == 3.5
     assert 5.9 < load.p99_ms <= 6
+
+
+def test_a_rate_is_of_whole_batches():
+    # Each second 32 answers at once, the first ones in the warm-up.
+    batches = [(1_000_000 * second, 1_000_000) for second in range(4) for _ in range(32)]
+    load = parse(OUTPUT, log_of(batches), 1.7)
+    assert load.rate == 32
+    assert load.seconds == 3
 
 
 def test_no_answer_is_no_figure():
     with pytest.raises(BenchmarkError, match="no answer"):
         parse(OUTPUT.replace("6 succeeded", "0 succeeded"), "", 3.0)
+    with pytest.raises(BenchmarkError, match="no answer"):
+        parse(OUTPUT, log_of([(0, 1000)]), 3.0)
+
+
+def plan_of(**changes: Any) -> Plan:
+    settings = {
+        "models": ("default", "large"),
+        "servers": ("keraport", "empty-aio", "plain", "kserve"),
+        "loads": (1, 8, 64, 256),
+        "rows": (1, 8),
+        "workers": (1,),
+        "seconds": 2.0,
+        "rounds": 3,
+    }
+    return Plan(**{**settings, **changes})
 
 
 def test_loads_that_cannot_be_answered_in_time_are_left_out():
-    plan = Plan(
-        models=("default", "large"),
-        servers=("a", "b", "c"),
-        loads=(1, 8, 64, 256),
-        rows=(1, 32),
-        workers=(1,),
-        seconds=3,
-        rounds=2,
-    )
+    plan = plan_of()
     assert len(plan.cells("default", 1)) == 8
-    large = [(cell.rows, cell.in_flight) for cell in plan.cells("large", 1)]
-    assert large == [(1, 1), (1, 8), (1, 64), (32, 1)]
+    large = plan.cells("large", 1)
+    assert [(cell.rows, cell.in_flight) for cell in large] == [(1, 1), (1, 8), (1, 64), (8, 1), (8, 8)]
+    assert [len(plan.servers_of(cell, plan.servers)) for cell in large] == [4, 4, 4, 4, 2]
+
+
+def test_the_estimate_is_of_all_that_is_planned():
+    whole = Estimate(plan_of()).total_s
+    parts = [Estimate(plan_of(models=(model,), rounds=3)) for model in ("default", "large")]
+    # Servers of the first model are started once a round, of the others once.
+    assert whole < sum(part.total_s for part in parts) < 1.1 * whole
+    assert Estimate(plan_of(rounds=6)).total_s == pytest.approx(2 * whole, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("stack", "room"),
+    [
+        ("main (serving/workers/worker.py:1);_run_once (lib/asyncio/base_events.py:2);f (x/numpy/a.py:3)", 6),
+        ("answer (w/serving/rpc/service.py:1);infer (w/serving/rpc/answers.py:2);copy (libc.so.6)", 3),
+        ("_run (lib/asyncio/events.py:1);infer (w/serving/engine.py:2);0x1 (s/grpc/_cython/cygrpc.so)", 1),
+        ("run (w/serving/served.py:1);run (s/onnxruntime/capi/x.py:2);0x2 (s/onnxruntime/capi/y.so)", 0),
+        ("run (w/serving/batcher.py:1)", 5),
+        ("bootstrap (lib/threading.py:1)", 7),
+    ],
+)
+def test_a_stack_belongs_to_the_innermost_room(stack: str, room: int):
+    assert rooms.room_of(stack.split(";")) == rooms.NAMES[room]
+
+
+def test_waiting_is_no_share_of_a_request():
+    waiting = "_run_once (lib/asyncio/base_events.py:2);poll (selectmodule.c:1);epoll_wait (libc.so.6) 90"
+    lines = [waiting, "f (w/serving/batcher.py:1) 3", "f (w/serving/rpc/answers.py:1) 1"]
+    found = rooms.shares(lines)
+    assert found["engine, batcher, statistics"] == 0.75
+    assert found["writing the answer"] == 0.25
+    assert rooms.leaves(lines)[0] == ("engine, batcher, statistics", "f", 0.75)
+
+
+def test_what_perf_says_is_read():
+    text = "# Overhead|Command|Shared Object\n 40.45% |python |[kernel.kallsyms] \n  0.69% |python |x.so\n"
+    assert read_report(text) == {"python: [kernel.kallsyms]": pytest.approx(0.4045)}
+
+
+@pytest.fixture
+def echo() -> Iterator[int]:
+    """A server that answers five bytes, and its port."""
+    method = grpc.unary_unary_rpc_method_handler(lambda *_: b"right")
+    server = grpc.server(ThreadPoolExecutor(2))
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Echo", {"Ask": method}),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield port
+    server.stop(None).wait()
+
+
+@pytest.mark.parametrize("size", [10, 200_000])  # the latter is more than the windows of a new connection
+def test_an_open_loop_asks_when_it_is_due(echo: int, size: int):
+    connection = Connection(echo, "/test.Echo/Ask", bytes(size), len(framed(b"right")))
+    begin = time.perf_counter()
+    figures = measure(connection, gaps("even", 100), begin, begin + 0.2)
+    connection.socket.close()
+    assert figures["failed"] == 0
+    assert figures["kept"] == 1
+    assert figures["p99_ms"] >= figures["p50_ms"] > 0
+
+
+def test_an_open_loop_takes_no_wrong_answer_for_a_right_one(echo: int):
+    connection = Connection(echo, "/test.Echo/Nothing", b"", len(framed(b"right")))
+    begin = time.perf_counter()
+    with pytest.raises(SystemExit, match="refused"):
+        measure(connection, gaps("random", 200), begin, begin + 0.1)
+    connection.socket.close()
 
 
 def test_servers_take_turns():

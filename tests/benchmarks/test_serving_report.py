@@ -1,5 +1,7 @@
 """What the serving benchmark says of its results: on the page, in the JSON, of the goals."""
 
+from dataclasses import replace
+
 import pytest
 
 from benchmarks.serving import output
@@ -11,8 +13,16 @@ from benchmarks.serving.tables import tables
 
 
 def measured(server: str, rate: int, number: int, cell: Cell) -> Measurement:
-    load = Load(seconds=1, requests=rate, failed=0, answer_bytes=1, p50_ms=1000 / rate, p99_ms=2000 / rate)
-    return Measurement(server=server, cell=cell, round=number, load=load, cores=1.0)
+    load = Load(
+        seconds=1,
+        requests=rate,
+        answered=rate,
+        failed=0,
+        answer_bytes=1,
+        p50_ms=1000 / rate,
+        p99_ms=2000 / rate,
+    )
+    return Measurement(server=server, cell=cell, round=number, load=load, cpu_us=1.0)
 
 
 @pytest.fixture
@@ -55,7 +65,6 @@ def results() -> Results:
                 rate=10.0,
                 p50_ms=1.0,
                 p99_ms=2.0,
-                failed=0,
             ),
         ),
         starts=(
@@ -86,6 +95,23 @@ def test_goals_say_what_was_reached(results: Results):
     assert found["default model, 1 worker: start to first answer"].met
     assert found["`keraport --help`, the whole process"].met
     assert not found["`keraport predict`, the whole process"].met
+
+
+def test_large_models_are_held_to_the_loop_at_its_best(results: Results):
+    cells = [Cell(model="middle", workers=1, rows=rows, in_flight=8) for rows in (1, 32)]
+    bare = tuple(
+        Bare(cell=cell, round=1, rows_per_s=rows_per_s, run_ms=1.0)
+        for cell, rows_per_s in zip(cells, (400.0, 200.0), strict=True)
+    )
+    measurements = tuple(measured("keraport", 320 // cell.rows, 1, cell) for cell in cells)
+    digest = Digest(results=replace(results, bare=bare, measurements=measurements))
+    shares = {goal.text: goal.value.median for goal in goals(digest) if "at its best" in goal.text}
+    assert list(shares.values()) == [0.8, 0.8]
+
+
+def test_the_aim_is_a_row_of_its_own_where_it_was_measured(results: Results):
+    aims = [goal for goal in goals(Digest(results=results)) if "aim" in goal.text]
+    assert [(goal.value.median, goal.limit, goal.met) for goal in aims] == [(1.5, 1.7, False)]
 
 
 def test_a_tail_of_an_open_loop_that_was_not_kept_up_with_meets_nothing(results: Results):
