@@ -30,6 +30,7 @@ from benchmarks.serving.stage import Stage  # noqa: E402
 CACHE = Path(__file__).resolve().parent / "cache"
 OUT = ROOT / "docs" / "benchmarks"
 CASES = (("default", 64), ("default", 1), ("middle", 64))
+SHOWN = 0.01  # of the CPU time, at least
 BEFORE_S = 1.0  # a load's, until it is sampled
 
 
@@ -54,6 +55,7 @@ def profile(model: str, in_flight: int, seconds: float, folder: Path) -> profile
             time.sleep(BEFORE_S)
             objects = sampling.objects(pid, seconds, folder / "perf")
             loading.result()
+        python_objects = sampling.python_objects(pid, objects)
     return profiles.Profile(
         model=model,
         rows=1,
@@ -61,9 +63,13 @@ def profile(model: str, in_flight: int, seconds: float, folder: Path) -> profile
         rate=load.rate,
         p50_ms=load.p50_ms,
         threads_us=threads,
-        rooms=rooms.shares(lines),
+        rooms=rooms.shares(lines, python_objects),
         leaves=rooms.leaves(lines),
-        objects=objects,
+        objects={
+            f"{thread}: {name.partition('.cpython')[0].strip('[]')}": share
+            for (thread, name), share in objects.items()
+            if share >= SHOWN
+        },
     )
 
 

@@ -122,8 +122,10 @@ def page(found: Profiles) -> str:
         "CPU time is what the kernel counted while nothing but the load ran. The rooms divide that of "
         "Python's threads as py-spy saw them, with the C functions, in a second load of the same kind: a "
         "stack belongs to the innermost of its frames that has a room, so what a room calls in numpy, "
-        "protobuf or the kernel is the room's own. Waiting is left out; a thread that runs, but had to "
-        "give its core away, counts as running. gRPC's own threads run no Python and stand apart.",
+        "protobuf or the kernel is the room's own. Where perf is at hand, stacks are weighted so that "
+        "onnxruntime, gRPC's core, the kernel and Python have the shares that perf saw in a third load: "
+        "py-spy stops the process to look, which slows some of it more than the rest. Waiting is left "
+        "out. gRPC's own threads run no Python and stand apart.",
         "",
         "Machine: " + ", ".join(f"{name} {value}" for name, value in found.machine.items()) + ".",
         "Versions: " + ", ".join(f"{name} {value}" for name, value in found.versions.items()) + ".",

@@ -1,7 +1,7 @@
 """Where a sampled stack belongs: from its innermost frame outward, the first one that has a room decides."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 WAITING, OTHER = "waiting", "other"
 CORE, SESSION = "gRPC's core and its Python layer", "onnxruntime's run"
@@ -12,6 +12,12 @@ LOCK_WAITS = ("pthread_cond_wait", "pthread_cond_timedwait", "PyThread_acquire_l
 WAITS = frozenset(SYSTEM_WAITS + LOCK_WAITS)
 NAMELESS = frozenset({"write"})  # named by what calls it: a descriptor for wake-ups is no socket
 INNERMOST = 4  # frames in which a wait is looked for: below it the C library has some without a name
+
+# Kinds of objects in which a stack ends: the kernel's time is seen in what calls it.
+KERNEL, REST = "kernel", "Python and the rest"
+OBJECTS = (("onnxruntime", "onnxruntime"), ("gRPC", "cygrpc"), (KERNEL, "[kernel"))
+KINDS = (*(kind for kind, _ in OBJECTS), REST)
+SYSTEM_CALLS = frozenset({"sendmsg", "recvmsg", "send", "recv", "read", "write", "epoll_ctl"})
 
 # Parts of paths. Frames that have none of them belong to their callers: numpy, protobuf, the interpreter.
 ROOMS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -45,17 +51,34 @@ def room_of(frames: list[str]) -> str:
     return OTHER
 
 
-def shares(lines: Iterable[str]) -> dict[str, float]:
+def shares(lines: Iterable[str], objects: Mapping[str, float]) -> dict[str, float]:
     """The share of each room in what was sampled while threads did not wait.
 
     Args:
         lines: of py-spy's raw format: frames with semicolons between, and how often they were seen.
+        objects: how much CPU time each kind of shared object took, see `kind_of`; the stacks that end in one
+            are weighted to its share, for stopping a process slows some of it more than the rest. Empty: all
+            stacks weigh the same.
     """
-    counts: Counter[str] = Counter()
+    counts: dict[tuple[str, str], float] = {}
     for frames, number in _read(lines):
-        counts[room_of(frames)] += number
-    active = counts.total() - counts.pop(WAITING, 0)
-    return {name: counts[name] / active if active else 0.0 for name in NAMES}
+        if (room := room_of(frames)) != WAITING:
+            name, _, path = frames[-1].partition(" (")
+            key = room, KERNEL if name in SYSTEM_CALLS else kind_of(path)
+            counts[key] = counts.get(key, 0.0) + number
+    seen = {kind: sum(number for key, number in counts.items() if key[1] == kind) for kind in KINDS}
+    weights = {kind: objects.get(kind, 0.0) / seen[kind] for kind in KINDS if seen[kind]} if objects else {}
+    weighted = [(room, number * weights.get(kind, 1.0)) for (room, kind), number in counts.items()]
+    active = sum(number for _, number in weighted)
+    return {
+        name: sum(number for room, number in weighted if room == name) / active if active else 0.0
+        for name in NAMES
+    }
+
+
+def kind_of(path: str) -> str:
+    """The kind of a shared object or source file."""
+    return next((kind for kind, part in OBJECTS if part in path), REST)
 
 
 def leaves(lines: Iterable[str], most: int = 8) -> tuple[tuple[str, str, float], ...]:

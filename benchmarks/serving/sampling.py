@@ -3,12 +3,13 @@
 import re
 import shutil
 import subprocess
-from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.serving.environments import python_of
 from benchmarks.serving.errors import BenchmarkError
 from benchmarks.serving.processes import CPU, TICKS
+from benchmarks.serving.rooms import kind_of
 
 ENVIRONMENT = "profile"
 STACKS_PER_S, PERF_PER_S = 100, 499
@@ -21,13 +22,13 @@ ROW = re.compile(r"^\s*([\d.]+)%\s*\|([^|]+)\|(.+)$")
 
 def threads_cpu_s(pid: int) -> dict[str, float]:
     """CPU seconds of a process's threads so far, by kind: gRPC gives its own threads names."""
-    seconds: Counter[str] = Counter()
-    main = Path(f"/proc/{pid}/comm").read_text().strip()
+    seconds: dict[str, float] = {}
+    main = _name(pid)
     for task in Path(f"/proc/{pid}/task").iterdir():
         head, _, rest = (task / "stat").read_text().rpartition(")")
         name = _kind(head.partition("(")[2], main, is_main=task.name == str(pid))
-        seconds[name] += sum(map(int, rest.split()[CPU])) / TICKS
-    return dict(seconds)
+        seconds[name] = seconds.get(name, 0.0) + sum(map(int, rest.split()[CPU])) / TICKS
+    return seconds
 
 
 def _kind(name: str, main: str, *, is_main: bool) -> str:
@@ -51,8 +52,8 @@ def stacks(pid: int, seconds: float, file: Path) -> list[str]:
     return file.read_text().splitlines()
 
 
-def objects(pid: int, seconds: float, file: Path) -> dict[str, float]:
-    """Shares of a process's CPU time by thread name and shared object; nothing where perf is not at hand."""
+def objects(pid: int, seconds: float, file: Path) -> dict[tuple[str, str], float]:
+    """Shares of a process's CPU time by thread's name and shared object; nothing where perf is missing."""
     if shutil.which("perf") is None:
         return {}
     record = ["perf", "record", "-e", "cpu-clock", "-F", str(PERF_PER_S), "-p", str(pid), "-o", str(file)]
@@ -62,14 +63,24 @@ def objects(pid: int, seconds: float, file: Path) -> dict[str, float]:
     return read_report(_run(report, seconds).stdout)
 
 
-def read_report(text: str) -> dict[str, float]:
-    """Of perf's lines of overhead, thread and object those that are at least one in a hundred."""
-    found: dict[str, float] = {}
-    for line in text.splitlines():
-        if (match := ROW.match(line)) and float(match[1]) >= 1:
-            name = match[3].strip().partition(".cpython")[0]
-            found[f"{match[2].strip()}: {name}"] = float(match[1]) / 100
-    return found
+def read_report(text: str) -> dict[tuple[str, str], float]:
+    """Of perf's lines of overhead, thread and object."""
+    found = [match for line in text.splitlines() if (match := ROW.match(line))]
+    return {(match[2].strip(), match[3].strip()): float(match[1]) / 100 for match in found}
+
+
+def python_objects(pid: int, found: Mapping[tuple[str, str], float]) -> dict[str, float]:
+    """Of Python's threads the CPU time of each kind of object."""
+    main = _name(pid)
+    kinds: dict[str, float] = {}
+    for (thread, name), share in found.items():
+        if thread == main:
+            kinds[kind_of(name)] = kinds.get(kind_of(name), 0.0) + share
+    return kinds
+
+
+def _name(pid: int) -> str:
+    return Path(f"/proc/{pid}/comm").read_text().strip()
 
 
 def _run(command: list[str], seconds: float) -> subprocess.CompletedProcess[str]:

@@ -172,15 +172,23 @@ def test_a_stack_belongs_to_the_innermost_room(stack: str, room: int):
 def test_waiting_is_no_share_of_a_request():
     waiting = "_run_once (lib/asyncio/base_events.py:2);poll (selectmodule.c:1);epoll_wait (libc.so.6) 90"
     lines = [waiting, "f (w/serving/batcher.py:1) 3", "f (w/serving/rpc/answers.py:1) 1"]
-    found = rooms.shares(lines)
+    found = rooms.shares(lines, {})
     assert found["engine, batcher, statistics"] == 0.75
     assert found["writing the answer"] == 0.25
     assert rooms.leaves(lines)[0] == ("engine, batcher, statistics", "f", 0.75)
 
 
+def test_stacks_weigh_what_perf_saw_of_the_object_in_which_they_end():
+    lines = ["f (w/serving/batcher.py:1);0x1 (s/onnxruntime/x.so) 9", "f (w/serving/batcher.py:1) 1"]
+    found = rooms.shares(lines, {"onnxruntime": 0.2, rooms.REST: 0.2, rooms.KERNEL: 0.1})
+    assert found["onnxruntime's run"] == found["engine, batcher, statistics"] == 0.5
+
+
 def test_what_perf_says_is_read():
     text = "# Overhead|Command|Shared Object\n 40.45% |python |[kernel.kallsyms] \n  0.69% |python |x.so\n"
-    assert read_report(text) == {"python: [kernel.kallsyms]": pytest.approx(0.4045)}
+    found = read_report(text)
+    assert found == {("python", "[kernel.kallsyms]"): 0.4045, ("python", "x.so"): 0.0069}
+    assert [rooms.kind_of(name) for _, name in found] == [rooms.KERNEL, rooms.REST]
 
 
 @pytest.fixture
