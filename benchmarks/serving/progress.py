@@ -3,7 +3,7 @@
 import sys
 import time
 
-TRUSTED = 0.05  # of all: what was done until then says little of the pace
+PRIOR = 0.2  # of all: as much as planned is taken to have been done in time, so that no first step rules
 
 
 class Progress:
@@ -21,9 +21,8 @@ class Progress:
     @property
     def left_s(self) -> float:
         """What is left, at the pace so far."""
-        pace = 1.0
-        if self._done_s > TRUSTED * self._planned_s:
-            pace = (time.monotonic() - self._began) / self._done_s
+        prior_s = PRIOR * self._planned_s
+        pace = (time.monotonic() - self._began + prior_s) / (self._done_s + prior_s)
         return max(0.0, self._planned_s - self._done_s) * pace
 
     def tell(self, text: str) -> None:
