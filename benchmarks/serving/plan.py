@@ -14,6 +14,7 @@ STREAM_IN_FLIGHT, WAYS = (1, BUSY), ("unary", "stream")
 PACED_REQUESTS = 100  # at least, for a p99
 CAPACITY_SHARE = 0.7
 
+ALONE_TIMES, QUEUE_TIMES = 3, 2  # how often what is in flight is answered, at least
 WARM_UP_S = 0.3
 PATIENCE_S = 3.0  # loads whose requests would wait for longer are left out
 PEER_PATIENCE_S = 1.6  # of the servers below, for requests of several rows
@@ -58,12 +59,12 @@ class Plan:
         return tuple(name for name in running if not slow or _weight(SERVERS[name], cell) == 1)
 
     def seconds_of(self, server: Server, cell: Cell) -> float:
-        """How long a load is measured: twice what all that is in flight takes, if a server may batch it."""
+        """How long a load is measured: all that is in flight, so often that the rate is known."""
+        weight = _weight(server, cell)
         if server.kind is Kind.LIMIT:
-            return self.seconds * _weight(server, cell)
-        if _weight(server, cell) == 1:
-            return max(self.seconds, 2 * queue_s(cell))
-        return max(self.seconds / 2, queue_s(cell))
+            return self.seconds * weight
+        often = ALONE_TIMES if cell.in_flight == 1 else QUEUE_TIMES * weight
+        return max(self.seconds * weight, often * queue_s(cell))
 
     def arrivals_of(self, name: str, model: str, workers: int) -> tuple[str, ...]:
         """The open loops on a server: over one connection, which reaches one worker."""

@@ -63,6 +63,7 @@ def profile(model: str, in_flight: int, seconds: float, folder: Path) -> profile
         rate=load.rate,
         p50_ms=load.p50_ms,
         threads_us=threads,
+        samples=rooms.samples(lines),
         rooms=rooms.shares(lines, python_objects),
         leaves=rooms.leaves(lines),
         objects={
@@ -77,7 +78,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seconds", type=float, default=6, help="of each of three loads a case (default: 6)")
+    parser.add_argument(
+        "--seconds", type=float, default=10, help="of each of three loads a case (default: 10)"
+    )
     parser.add_argument("--out", type=Path, default=OUT, help=f"a folder (default: {OUT.relative_to(ROOT)})")
     arguments = parser.parse_args()
     require_h2load()
@@ -93,7 +96,7 @@ def main() -> None:
         machine=described,
         versions=machine.package_versions((OURS,))[OURS],
         python_threads=sampling.PYTHON_THREADS,
-        profiles=made,
+        profiles=tuple(made),
     )
     profiles.write(found, arguments.out)
     output.show_tables(profiles.tables(found))

@@ -9,6 +9,7 @@ import msgspec
 from benchmarks.serving.tables import Table, markdown
 
 NAME = "profile"
+SHOWN_US = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,7 @@ class Profile:
         rate: requests a second while nothing but the load ran.
         p50_ms: median latency then.
         threads_us: CPU time of the worker a request then, by kind of thread.
+        samples: stacks that py-spy saw of Python's threads while they did not wait.
         rooms: shares of what py-spy saw of Python's threads while they did not wait.
         leaves: the functions that were seen innermost most often: room, function, share.
         objects: shares of the worker's CPU time by kind of thread and shared object, as perf saw it.
@@ -33,8 +35,9 @@ class Profile:
     rate: float
     p50_ms: float
     threads_us: Mapping[str, float]
+    samples: int
     rooms: Mapping[str, float]
-    leaves: Sequence[tuple[str, str, float]]
+    leaves: tuple[tuple[str, str, float], ...]
     objects: Mapping[str, float]
 
     @property
@@ -58,8 +61,8 @@ class Profiles:
     began: str
     machine: Mapping[str, str]
     versions: Mapping[str, str]
-    python_threads: Sequence[str]
-    profiles: Sequence[Profile]
+    python_threads: tuple[str, ...]
+    profiles: tuple[Profile, ...]
 
 
 def tables(found: Profiles) -> tuple[Table, ...]:
@@ -68,13 +71,16 @@ def tables(found: Profiles) -> tuple[Table, ...]:
     loads = [
         ("requests a second", *(f"{each.rate:,.0f}" for each in found.profiles)),
         ("p50, ms", *(f"{each.p50_ms:.2f}" for each in found.profiles)),
+        ("stacks", *(f"{each.samples:,}" for each in found.profiles)),
         ("CPU of the worker a request, µs", *(f"{each.cpu_us:,.0f}" for each in found.profiles)),
     ]
     rooms = [
         (name, *(_room(each, each.rooms.get(name, 0.0), found.python_threads) for each in found.profiles))
         for name in dict.fromkeys(name for each in found.profiles for name in each.rooms)
     ]
-    names = dict.fromkeys(name for each in found.profiles for name in each.threads_us)
+    names = dict.fromkeys(
+        name for each in found.profiles for name, us in each.threads_us.items() if us >= SHOWN_US
+    )
     rooms += [
         (name, *(_share(each.threads_us.get(name, 0.0), each) for each in found.profiles))
         for name in names

@@ -76,6 +76,11 @@ def shares(lines: Iterable[str], objects: Mapping[str, float]) -> dict[str, floa
     }
 
 
+def samples(lines: Iterable[str]) -> int:
+    """How many stacks were seen of threads that did not wait."""
+    return sum(number for frames, number in _read(lines) if room_of(frames) != WAITING)
+
+
 def kind_of(path: str) -> str:
     """The kind of a shared object or source file."""
     return next((kind for kind, part in OBJECTS if part in path), REST)

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 
-from benchmarks.serving import output
+from benchmarks.serving import output, profiles
 from benchmarks.serving.digest import Digest
 from benchmarks.serving.goals import goals
 from benchmarks.serving.h2load import Load
+from benchmarks.serving.profiles import Profile, Profiles
 from benchmarks.serving.results import Bare, Cell, Failure, Measurement, Paced, Results, Start, Streamed
 from benchmarks.serving.tables import tables
 
@@ -134,3 +136,33 @@ def test_the_page_has_all_tables_and_what_is_missing(results: Results):
     assert "- ray, default, start: it did not" in page
     widths = {len(row) for table in tables(digest) for row in table.rows if len(row) != len(table.header)}
     assert not widths
+
+
+def test_a_profile_divides_the_time_of_python_s_threads_among_the_rooms(tmp_path):
+    found = Profiles(
+        began="2026-01-01T00:00:00+00:00",
+        machine={"cores": "2"},
+        versions={"grpcio": "1.80.0"},
+        python_threads=("Python: main thread",),
+        profiles=(
+            Profile(
+                model="default",
+                rows=1,
+                in_flight=64,
+                rate=1000.0,
+                p50_ms=1.0,
+                threads_us={"Python: main thread": 80.0, "gRPC: event_engine": 20.0, "gRPC: timer": 0.0},
+                samples=100,
+                rooms={"onnxruntime's run": 0.25, "event loop": 0.75},
+                leaves=(("event loop", "epoll_ctl", 0.5),),
+                objects={"python: cygrpc": 0.1},
+            ),
+        ),
+    )
+    profiles.write(found, tmp_path)
+    page = (tmp_path / "profile.md").read_text(encoding="utf-8")
+    assert "| onnxruntime's run | 20%, 20.0 µs |" in page
+    assert "| event loop | 60%, 60.0 µs |" in page
+    assert "| gRPC: event_engine | 20%, 20.0 µs |" in page
+    assert "timer" not in page
+    assert msgspec.json.decode((tmp_path / "profile.json").read_bytes(), type=Profiles) == found
