@@ -26,6 +26,8 @@ OVER = cygrpc.CompletionType.queue_shutdown
 # Completions that are dealt with before the loop's own callbacks have their turn.
 BURST = 32
 
+PAST = 0.0  # as a deadline: what is there is taken, nothing is waited for
+
 CLOSE_SECONDS = 10.0
 
 
@@ -40,7 +42,7 @@ class CompletionSelector(selectors.DefaultSelector):
         super().__init__()
         self.queue = cygrpc.CompletionQueue()
         self._bell = Bell(self.queue, self._rung)
-        self._ready = False
+        self._rang = False
         self._looked = threading.Semaphore(0)
         self._ending, self._end = os.pipe()
         self._watching = threading.Thread(target=self._watch, name="files", daemon=True)
@@ -55,10 +57,10 @@ class CompletionSelector(selectors.DefaultSelector):
         Returns:
             The files that are ready.
         """
-        if self._ready:
-            self._ready = False
-            self._looked.release()
-        deadline = None if timeout is None else time.time() + timeout if timeout > 0 else 0.0
+        files = self._files()
+        deadline = None if timeout is None else time.time() + timeout
+        if files or (timeout is not None and timeout <= 0):
+            deadline = PAST
         for _ in range(BURST):
             # An event may hold the last reference to a call, which is not to outlast it.
             event = self.queue.poll(deadline)
@@ -69,10 +71,8 @@ class CompletionSelector(selectors.DefaultSelector):
             except Exception:
                 log.exception("a completion could not be dealt with")
             del event
-            if self._ready:
-                return super().select(0)
-            deadline = 0.0
-        return []
+            deadline = PAST
+        return files or self._files()
 
     def close(self) -> None:
         """Stop to watch; servers of the queue are over by now."""
@@ -86,8 +86,18 @@ class CompletionSelector(selectors.DefaultSelector):
             pass
         super().close()
 
+    def _files(self) -> list[tuple[selectors.SelectorKey, int]]:
+        """The files that are ready; as long as some are found the other thread rests."""
+        if not self._rang:
+            return []
+        files = super().select(0)
+        if not files:
+            self._rang = False
+            self._looked.release()
+        return files
+
     def _rung(self, _: object) -> None:
-        self._ready = True
+        self._rang = True
 
     def _watch(self) -> None:
         files = select.poll()
