@@ -1,10 +1,8 @@
 """What wakes a thread that waits for gRPC: a completion that any thread may cause."""
 
 import socket
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from serving.rpc.core import CompletionQueue, cygrpc
 
@@ -15,6 +13,7 @@ POST, HTTP = b"\x83", b"\x86"  # of HPACK's static table
 TEXTS = ((b":path", b"/bell"), (b":authority", b"bell"), (b"te", b"trailers"))
 TYPE = (b"content-type", b"application/grpc")
 
+LOOPBACK = "127.0.0.1"
 OPEN_SECONDS = 10.0
 
 
@@ -23,7 +22,7 @@ class Bell:
 
     gRPC's core has completions only of what is done with a server or a call. The cheapest is a batch of no
     operations, which any call takes, over or not, and completes at once. So one request is made to a server
-    of its own, which nobody else can reach, and its call is kept.
+    of its own, which is there for no longer and takes no other, and its call is kept.
     """
 
     def __init__(self, queue: CompletionQueue, rung: Callable[[object], None]) -> None:
@@ -34,21 +33,18 @@ class Bell:
             rung: the tag of its completions.
         """
         self._rung = rung
-        with tempfile.TemporaryDirectory() as folder:  # which only its owner may enter
-            path = Path(folder) / "bell"
-            server = cygrpc.Server((), False)
-            server.register_completion_queue(queue)
-            server.add_http2_port(f"unix:{path}".encode())
-            server.start()
-            server.request_call(queue, queue, None)
-            with socket.socket(socket.AF_UNIX) as client:
-                client.connect(str(path))
-                client.sendall(PREFACE + SETTINGS + _request())
-                event = queue.poll(time.time() + OPEN_SECONDS)
-                self._call = event.call
-            server.shutdown(queue, None)
-            server.cancel_all_calls()
-            queue.poll(time.time() + OPEN_SECONDS)
+        server = cygrpc.Server((), False)
+        server.register_completion_queue(queue)
+        port = server.add_http2_port(f"{LOOPBACK}:0".encode())
+        server.start()
+        server.request_call(queue, queue, None)
+        deadline = time.time() + OPEN_SECONDS
+        with socket.create_connection((LOOPBACK, port), OPEN_SECONDS) as client:
+            client.sendall(PREFACE + SETTINGS + _request())
+            self._call = queue.poll(deadline).call
+        server.shutdown(queue, None)
+        server.cancel_all_calls()
+        queue.poll(deadline)
 
     def ring(self) -> None:
         """Complete at once."""
