@@ -1,17 +1,15 @@
 """gRPC's port: listen, say whether the server is ready, stop."""
 
-import grpc
-import grpc.aio
 from grpc_health.v1 import health, health_pb2
 
 from serving.engine import Engine
-from serving.errors import AddressError
 from serving.operations.watching import Watcher
 from serving.proto.methods import SERVICE
 from serving.rpc.channel_options import channel_options
-from serving.rpc.guard import guarded
-from serving.rpc.handlers import generic_handlers
+from serving.rpc.guard import guard
+from serving.rpc.handlers import handlers_of
 from serving.rpc.reception import Reception
+from serving.rpc.server import Server
 from serving.rpc.service import InferenceService
 from serving.security.certificates import Certificates
 from serving.security.tls import grpc_credentials
@@ -23,7 +21,7 @@ FLUSH_SECONDS = 1.0
 
 
 class GrpcEndpoint:
-    """A grpc.aio server of an engine."""
+    """A gRPC server of an engine."""
 
     def __init__(
         self, engine: Engine, watcher: Watcher, tokens: Tokens | None, limits: Limits, *, max_connections: int
@@ -38,14 +36,14 @@ class GrpcEndpoint:
             max_connections: at the same time.
         """
         self._health = health.aio.HealthServicer()
-        service = InferenceService(engine, Reception(watcher))
-        handlers = generic_handlers(service, self._health)
-        if tokens is not None:
-            handlers = tuple(guarded(handler, tokens, watcher) for handler in handlers)
-        # Every worker listens on the port, which the supervisor keeps from others.
-        options = channel_options(limits, reuse_port=True, max_connections=max_connections)
-        self._server = grpc.aio.server(options=options)
-        self._server.add_generic_rpc_handlers(handlers)
+        handlers = handlers_of(InferenceService(engine, Reception(watcher)), self._health)
+        self._server = Server(
+            handlers.unary,
+            handlers.streams,
+            # Every worker listens on the port, which the supervisor keeps from others.
+            options=channel_options(limits, reuse_port=True, max_connections=max_connections),
+            admit=None if tokens is None else guard(tokens, watcher),
+        )
 
     async def open(self, address: str, certificates: Certificates | None) -> None:
         """Listen.
@@ -57,15 +55,9 @@ class GrpcEndpoint:
         Raises:
             AddressError: gRPC cannot.
         """
-        try:
-            if certificates is None:
-                self._server.add_insecure_port(address)
-            else:
-                self._server.add_secure_port(address, grpc_credentials(certificates))
-        except RuntimeError as error:
-            raise AddressError(f"gRPC cannot listen on {address}: give another --port or --host") from error
+        self._server.listen(address, None if certificates is None else grpc_credentials(certificates))
         await self._health.set(SERVICE.full_name, health_pb2.HealthCheckResponse.SERVING)
-        await self._server.start()
+        self._server.start()
 
     async def refuse(self) -> None:
         """Say that the server is not ready."""

@@ -1,16 +1,14 @@
-"""What every RPC passes: it is watched, and whatever it raises becomes a status code."""
+"""What every RPC of the inference service passes: it is watched."""
 
 from collections.abc import Awaitable, Callable
 
-import grpc
-
-from serving.operations.watching import ID_HEADER, Headers, Watch, Watcher
-from serving.rpc.status import RETRY_HINT, Context, status_of
+from serving.operations.watching import ID_HEADER, Watch, Watcher
+from serving.rpc.call import Call
+from serving.rpc.unary import Answering
 
 PROTOCOL = "grpc"
 
-Method = Callable[[bytes, Context, Watch], Awaitable[bytes]]
-Answering = Callable[[bytes, Context], Awaitable[bytes]]
+Method = Callable[[bytes, Call, Watch], Awaitable[bytes]]
 
 
 class Reception:
@@ -19,31 +17,22 @@ class Reception:
     def __init__(self, watcher: Watcher) -> None:
         self._watcher = watcher
 
-    def watch(self, name: str, context: Context) -> Watch:
+    def watch(self, name: str, call: Call) -> Watch:
         """Watch one request of a method."""
-
-        def headers() -> Headers:
-            return context.invocation_metadata() or ()
-
-        return self._watcher.watch(PROTOCOL, name, peer=context.peer, headers=headers)
+        return self._watcher.watch(PROTOCOL, name, peer=call.peer, headers=call.headers)
 
     def unary(self, name: str, method: Method) -> Answering:
         """Make of a method what answers its RPC."""
         idle = self._watcher.idle
 
-        async def answer(content: bytes, context: Context) -> bytes:
-            watch = self.watch(name, context)
+        async def answer(content: bytes, call: Call) -> bytes:
+            watch = self.watch(name, call)
             try:
                 with watch:
-                    answered = await method(content, context, watch)
-            except Exception as error:  # noqa: BLE001  (whatever it is, it becomes a status)
-                code, text = status_of(error)
-            else:
+                    return await method(content, call, watch)
+            finally:
                 if not idle:
-                    context.set_trailing_metadata(_echoed(watch))
-                return answered
-            hint = RETRY_HINT if code is grpc.StatusCode.RESOURCE_EXHAUSTED else ()
-            return await context.abort(code, text, hint if idle else hint + _echoed(watch))
+                    call.trailing = _echoed(watch)
 
         return answer
 

@@ -2,10 +2,8 @@
 
 import logging
 from collections.abc import Mapping
-from typing import Any
 
 import grpc
-import grpc.aio
 
 from serving.errors import (
     Draining,
@@ -20,6 +18,7 @@ from serving.errors import (
     Unauthenticated,
 )
 from serving.protocol import INTERNAL_TEXT
+from serving.rpc.call import Ended
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +40,6 @@ MAX_TEXT = 600
 # gRPC's own retry hint: a client with a retry policy waits so long before it asks a full queue again.
 RETRY_HINT = (("grpc-retry-pushback-ms", "100"),)
 
-Context = grpc.aio.ServicerContext[Any, Any]
-
 
 def status_of(error: Exception) -> tuple[grpc.StatusCode, str]:
     """An error's code and text; what is not a request's own is logged, and not told to the client."""
@@ -50,6 +47,14 @@ def status_of(error: Exception) -> tuple[grpc.StatusCode, str]:
         return STATUS[type(error)], str(error)[:MAX_TEXT]
     log.error("a request failed", exc_info=error)
     return grpc.StatusCode.INTERNAL, INTERNAL_TEXT
+
+
+def ended_by(error: Exception) -> Ended:
+    """How an RPC ends in which an error was raised."""
+    if isinstance(error, Ended):
+        return error
+    code, text = status_of(error)
+    return Ended(code, text, RETRY_HINT if code is grpc.StatusCode.RESOURCE_EXHAUSTED else ())
 
 
 def code_name(error: RequestError) -> str:

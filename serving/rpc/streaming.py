@@ -1,27 +1,24 @@
 """Many inferences over one stream."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
 
 from serving.engine import Engine
 from serving.errors import InvalidRequest, InvalidTensor
 from serving.proto import inference_pb2 as pb
 from serving.rpc.answers import infer_message
+from serving.rpc.call import Call
 from serving.rpc.reader import RequestReader
 from serving.rpc.reception import Reception
-from serving.rpc.status import Context, status_of
+from serving.rpc.status import status_of
+from serving.rpc.stream import StreamCall
 
 # Requests of one stream that are under way at the same time; it is not read further meanwhile.
 MAX_UNDER_WAY = 64
 
 
-async def stream_answers(
-    engine: Engine,
-    reception: Reception,
-    reader: RequestReader,
-    contents: AsyncIterator[bytes],
-    context: Context,
-) -> AsyncGenerator[bytes]:
+async def answer_stream(
+    engine: Engine, reception: Reception, reader: RequestReader, stream: StreamCall
+) -> None:
     """Answer the requests of a stream, in their order; one that fails is answered by its error's text.
 
     Several are under way at the same time, so that one stream can fill a batch.
@@ -31,11 +28,9 @@ async def stream_answers(
 
     async def take() -> None:
         try:
-            async for content in contents:
+            async for content in stream.messages():
                 await places.acquire()
-                under_way.put_nowait(
-                    asyncio.create_task(_answer(engine, reception, reader, content, context))
-                )
+                under_way.put_nowait(asyncio.create_task(_answer(engine, reception, reader, content, stream)))
         finally:
             under_way.put_nowait(None)
 
@@ -43,31 +38,27 @@ async def stream_answers(
     task: asyncio.Task[bytes] | None = None
     try:
         while task := await under_way.get():
-            yield await task
+            await stream.send(await task)
             places.release()
         await taking
     finally:
         # The client is gone, or has had its last answer.
-        left: list[asyncio.Task[None] | asyncio.Task[bytes]] = [taking]
+        taking.cancel()
         if task is not None:
-            left.append(task)
+            task.cancel()
         while not under_way.empty():
             if (waiting := under_way.get_nowait()) is not None:
-                left.append(waiting)
-        for each in left:
-            each.cancel()
-        # gRPC's core crashes if it is asked for a message of a call that is over: nobody may still be at it.
-        await asyncio.wait(left)
+                waiting.cancel()
 
 
 async def _answer(
-    engine: Engine, reception: Reception, reader: RequestReader, content: bytes, context: Context
+    engine: Engine, reception: Reception, reader: RequestReader, content: bytes, call: Call
 ) -> bytes:
-    watch = reception.watch("ModelStreamInfer", context)
+    watch = reception.watch("ModelStreamInfer", call)
     try:
         with watch:
             try:
-                inference = reader.read(content, context.time_remaining(), watch)
+                inference = reader.read(content, call.time_remaining(), watch)
             except (InvalidRequest, InvalidTensor) as error:
                 engine.refused(watch.model, watch.version, error)
                 raise

@@ -9,6 +9,7 @@ import sys
 from serving.engine import Engine
 from serving.errors import Draining, Forbidden, LoadRefused, ModelNotFound, ModelRefused, ServingError
 from serving.log_lines import log_to_stderr
+from serving.rpc.loop import CompletionLoop
 from serving.statistics import ModelCounts, Statistics
 from serving.workers.channel import Channel, ChannelClosed, receive_first
 from serving.workers.endpoints import Endpoints
@@ -127,4 +128,5 @@ def main() -> None:
     log_to_stderr()
     end = socket.socket(fileno=int(sys.argv[1]))
     start = receive_first(end)
-    asyncio.run(Worker(start, end).run())
+    with asyncio.Runner(loop_factory=CompletionLoop) as runner:
+        runner.run(Worker(start, end).run())

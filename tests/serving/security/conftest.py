@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 import trustme
 
+from serving.rpc.loop import CompletionLoop
 from serving.settings import TlsSettings
+
+
+def pytest_asyncio_loop_factories():
+    """The loop that a worker has."""
+    return {"completions": CompletionLoop}
 
 
 class Files:

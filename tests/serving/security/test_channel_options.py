@@ -10,7 +10,8 @@ import pytest
 
 from serving.operations.watching import Watcher
 from serving.rpc.channel_options import Patience, channel_options
-from serving.rpc.guard import guarded
+from serving.rpc.guard import guard
+from serving.rpc.server import Server
 from serving.rpc.status import code_name
 from serving.security.certificates import Certificates
 from serving.security.tls import grpc_credentials
@@ -96,20 +97,13 @@ class Bench:
         options = channel_options(
             limits, reuse_port=False, max_connections=max_connections, patience=Patience(**patience)
         )
-        server = grpc.aio.server(options=options)
-        name = PATH.split("/")[2]
-        handler = grpc.method_handlers_generic_handler(
-            PATH.split("/")[1], {name: grpc.unary_unary_rpc_method_handler(self._answer)}
+        admit = guard(tokens, Watcher(code_name, None, None)) if tokens else None
+        server = Server({PATH: self._answer}, {}, options=options, admit=admit)
+        self.port = server.listen(
+            "127.0.0.1:0", None if certificates is None else grpc_credentials(certificates)
         )
-        server.add_generic_rpc_handlers(
-            (guarded(handler, tokens, Watcher(code_name, None, None)) if tokens else handler,)
-        )
-        if certificates is None:
-            self.port = server.add_insecure_port("127.0.0.1:0")
-        else:
-            self.port = server.add_secure_port("127.0.0.1:0", grpc_credentials(certificates))
         self.may_answer = asyncio.Event()
-        await server.start()
+        server.start()
         self._stack.push_async_callback(server.stop, 0)
         url = f"127.0.0.1:{self.port}"
         if certificates is None:

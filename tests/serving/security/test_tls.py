@@ -5,18 +5,18 @@ import contextlib
 import socket
 import ssl
 
-import grpc.aio
 import pytest
 
+from serving.rpc.server import Server
 from serving.security.certificates import Certificates
 from serving.security.tls import grpc_credentials, ssl_context
 
 
 @contextlib.asynccontextmanager
 async def grpc_server(certificates):
-    server = grpc.aio.server()
-    port = server.add_secure_port("127.0.0.1:0", grpc_credentials(certificates))
-    await server.start()
+    server = Server({}, {}, options=())
+    port = server.listen("127.0.0.1:0", grpc_credentials(certificates))
+    server.start()
     yield port
     await server.stop(0)
 

@@ -1,0 +1,18 @@
+"""gRPC's core, as grpcio's own two servers use it.
+
+It is no public interface, so all that is used of it comes from here: a server and its completion queue,
+calls, and the operations of a batch. `pyproject.toml` admits the releases of grpcio that it was tested with.
+"""
+
+from typing import Any
+
+from grpc._cython import cygrpc as untyped  # type: ignore[attr-defined]
+
+cygrpc: Any = untyped
+
+# A queue, what is found in it, and what a batch is made of.
+CompletionQueue = Any
+Event = Any
+Operation = Any
+
+NO_FLAGS = 0
