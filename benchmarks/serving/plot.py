@@ -53,8 +53,15 @@ def draw(digest: Digest, path: Path) -> None:
         for line, label in zip(*axis.get_legend_handles_labels(), strict=True)
     }
     figure.tight_layout()
-    look = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "fontsize": 10, "frameon": False}
-    figure.legend(named.values(), named.keys(), ncols=min(6, len(named)), **look)
+    figure.legend(
+        [*named.values()],
+        [*named],
+        ncols=min(6, len(named)),
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0.0),
+        fontsize=10,
+        frameon=False,
+    )
     figure.savefig(path, dpi=110, format="png", bbox_inches="tight")
     plt.close(figure)
 

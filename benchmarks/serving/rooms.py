@@ -19,18 +19,23 @@ OBJECTS = (("onnxruntime", "onnxruntime"), ("gRPC", "cygrpc"), (KERNEL, "[kernel
 KINDS = (*(kind for kind, _ in OBJECTS), REST)
 SYSTEM_CALLS = frozenset({"sendmsg", "recvmsg", "send", "recv", "read", "write", "epoll_ctl"})
 
+LOOP = ("serving/rpc/loop.py", "serving/rpc/bell.py")
+
 # Parts of paths. Frames that have none of them belong to their callers: numpy, protobuf, the interpreter.
 ROOMS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (SESSION, ("/onnxruntime/", "serving/ort_run.py", "serving/session.py")),
     (CORE, ("/grpc/",)),
     (
         "reading the request",
-        ("serving/rpc/reader.py", "serving/rpc/requests.py", "serving/rpc/readable.py", "serving/codec"),
+        ("serving/rpc/reader.py", "serving/rpc/requests.py", "serving/codec"),
     ),
     ("writing the answer", ("serving/rpc/answers.py",)),
+    (
+        "event loop",
+        ("/asyncio/", "_asynciomodule.c", "/selectors.py", "selectmodule.c", *LOOP),
+    ),
     ("the front: calls, status codes, methods", ("serving/rpc/",)),
     ("engine, batcher, statistics", ("serving/",)),
-    ("event loop", ("/asyncio/", "_asynciomodule.c", "/selectors.py", "selectmodule.c", "/uvloop/")),
 )
 NAMES = (*(name for name, _ in ROOMS), OTHER)
 

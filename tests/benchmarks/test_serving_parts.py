@@ -157,16 +157,30 @@ def test_the_estimate_is_of_all_that_is_planned():
 @pytest.mark.parametrize(
     ("stack", "room"),
     [
-        ("main (serving/workers/worker.py:1);_run_once (lib/asyncio/base_events.py:2);f (x/numpy/a.py:3)", 6),
-        ("answer (w/serving/rpc/service.py:1);infer (w/serving/rpc/answers.py:2);copy (libc.so.6)", 3),
-        ("_run (lib/asyncio/events.py:1);infer (w/serving/engine.py:2);0x1 (s/grpc/_cython/cygrpc.so)", 1),
-        ("run (w/serving/served.py:1);run (s/onnxruntime/capi/x.py:2);0x2 (s/onnxruntime/capi/y.so)", 0),
-        ("run (w/serving/batcher.py:1)", 5),
-        ("bootstrap (lib/threading.py:1)", 7),
+        (
+            "main (serving/workers/worker.py:1);_run_once (lib/asyncio/base_events.py:2);f (x/numpy/a.py:3)",
+            "event loop",
+        ),
+        (
+            "answer (w/serving/rpc/service.py:1);infer (w/serving/rpc/answers.py:2);copy (libc.so.6)",
+            "writing the answer",
+        ),
+        (
+            "_run (lib/asyncio/events.py:1);infer (w/serving/engine.py:2);0x1 (s/grpc/_cython/cygrpc.so)",
+            rooms.CORE,
+        ),
+        (
+            "run (w/serving/served.py:1);run (s/onnxruntime/capi/x.py:2);0x2 (s/onnxruntime/capi/y.so)",
+            rooms.SESSION,
+        ),
+        ("run (w/serving/batcher.py:1)", "engine, batcher, statistics"),
+        ("take (w/serving/rpc/call.py:1)", "the front: calls, status codes, methods"),
+        ("run (w/serving/rpc/server.py:1);look (w/serving/rpc/loop.py:1)", "event loop"),
+        ("bootstrap (lib/threading.py:1)", rooms.OTHER),
     ],
 )
-def test_a_stack_belongs_to_the_innermost_room(stack: str, room: int):
-    assert rooms.room_of(stack.split(";")) == rooms.NAMES[room]
+def test_a_stack_belongs_to_the_innermost_room(stack: str, room: str):
+    assert rooms.room_of(stack.split(";")) == room
 
 
 def test_waiting_is_no_share_of_a_request():
