@@ -131,7 +131,8 @@ def page(found: Profiles) -> str:
         "protobuf or the kernel is the room's own. Where perf is at hand, stacks are weighted so that "
         "onnxruntime, gRPC's core, the kernel and Python have the shares that perf saw in a third load: "
         "py-spy stops the process to look, which slows some of it more than the rest. Waiting is left "
-        "out. gRPC's own threads run no Python and stand apart.",
+        "out. The innermost functions are as py-spy saw them. gRPC's own threads run no Python and stand "
+        "apart.",
         "",
         "Machine: " + ", ".join(f"{name} {value}" for name, value in found.machine.items()) + ".",
         "Versions: " + ", ".join(f"{name} {value}" for name, value in found.versions.items()) + ".",
