@@ -26,6 +26,7 @@ def draw(digest: Digest, path: Path) -> None:
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
+    from matplotlib.ticker import StrMethodFormatter
 
     panels = list(dict.fromkeys((each.model, each.workers, each.rows) for each in digest.cells))
     across = min(3, len(panels))
@@ -45,6 +46,9 @@ def draw(digest: Digest, path: Path) -> None:
             f"{model} model, {rows} row{'s' * (rows > 1)} a request, workers: {workers}", fontsize=10
         )
         axis.grid(which="both", alpha=0.25)
+        for scale in (axis.xaxis, axis.yaxis):  # plain numbers in place of powers of ten
+            scale.set_major_formatter(StrMethodFormatter("{x:,g}"))
+            scale.set_minor_formatter(_between)
     for axis in list(axes.flat)[len(panels) :]:
         axis.set_axis_off()
     named = {
@@ -64,6 +68,11 @@ def draw(digest: Digest, path: Path) -> None:
     )
     figure.savefig(path, dpi=110, format="png", bbox_inches="tight")
     plt.close(figure)
+
+
+def _between(value: float, _: int) -> str:
+    """Few of the numbers between powers of ten."""
+    return f"{value:,g}" if f"{value:e}"[0] in "25" else ""
 
 
 def _bare_line(axis: "Axes", digest: Digest, cells: list[Cell]) -> None:
