@@ -61,10 +61,10 @@ def page(digest: Digest) -> str:
     lines = [
         "# Serving: keraport, its limits and its peers",
         "",
-        f"Made by `python benchmarks/serving/run.py {' '.join(results.command)}`".replace(" `", "`")
-        + f", begun "
-        f"{results.began}, {results.minutes:.0f} minutes. [How it is measured](#how-it-is-measured) and "
-        "[with what](#versions) stands below; where keraport's own time goes is in [profile.md](profile.md).",
+        f"Made by `{' '.join(('python benchmarks/serving/run.py', *results.command))}`, "
+        f"begun {results.began}, {results.minutes:.0f} minutes. [How it is measured](#how-it-is-measured) "
+        "and [with what](#versions) stand below; where keraport's own time goes is in "
+        "[profile.md](profile.md).",
         "",
         f"Machine: {machine}.",
         "",

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from benchmarks.serving.digest import Digest
 from benchmarks.serving.goals import goals
 from benchmarks.serving.plan import OURS
+from benchmarks.serving.results import Bare, Measurement
+from benchmarks.serving.servers import SERVERS, Kind
 from benchmarks.serving.summary import Summary, summary
 
 NONE = "-"
@@ -70,20 +72,31 @@ def _goals(digest: Digest) -> Table:
 
 def _ratios(digest: Digest) -> list[Table]:
     """A table a model and number of workers: loads down, servers across."""
-    others = [name for name in digest.servers if name != OURS]
-    made = []
-    for model, workers in dict.fromkeys((each.model, each.workers) for each in digest.cells):
-        lines = []
-        for cell in digest.cells:
-            if (cell.model, cell.workers) == (model, workers) and digest.of(OURS, cell):
-                found = [digest.against(OURS, name, cell, lambda each: each.load.rate) for name in others]
-                line = [
-                    f"{value.median:.2f} ±{100 * value.spread:.0f} %" if value else NONE for value in found
-                ]
-                lines.append([str(cell.rows), str(cell.in_flight), *line])
-        title = f"keraport's requests a second to those of others: {model} model, workers: {workers}"
-        made.append(Table(title=title, header=["rows", "in flight", *others], rows=lines))
-    return made
+    return [
+        _ratios_of(digest, model, workers)
+        for model, workers in dict.fromkeys((each.model, each.workers) for each in digest.cells)
+    ]
+
+
+def _ratios_of(digest: Digest, model: str, workers: int) -> Table:
+    """The empty handlers, which know no model, beside the default one alone; the loop with as many rows."""
+    others = [
+        name
+        for name in digest.servers
+        if name != OURS and (model == "default" or SERVERS[name].kind is not Kind.LIMIT)
+    ]
+    lines = []
+    for cell in digest.cells:
+        if (cell.model, cell.workers) == (model, workers) and digest.of(OURS, cell):
+            found = [digest.against(OURS, name, cell, lambda each: each.load.rate) for name in others]
+            found.append(digest.against_bare(OURS, cell, _to_bare))
+            lines.append([str(cell.rows), str(cell.in_flight), *(figure(value, 2) for value in found)])
+    title = f"keraport's requests a second to those of others: {model} model, workers: {workers}"
+    return Table(title=title, header=["rows", "in flight", *others, "the bare loop"], rows=lines)
+
+
+def _to_bare(each: Measurement, bare: Bare) -> float:
+    return each.load.rate * each.cell.rows / (bare.rows_per_s * each.cell.workers)
 
 
 def _rates(digest: Digest) -> list[Table]:
@@ -140,9 +153,7 @@ def _paced(digest: Digest) -> Table:
             )
         )
     header = ("model", "workers", "arrivals", "server", "asked/s", "in time", "p50 ms", "p99 ms")
-    return Table(
-        title="Open loop at 70 % of what the Python client gets out of each server", header=header, rows=rows
-    )
+    return Table(title="Open loop at 70 % of each server's capacity", header=header, rows=rows)
 
 
 def _streamed(digest: Digest) -> Table:
