@@ -237,7 +237,7 @@ class Batcher:
         """Seconds until a batch is due: at once if the rows that wait could fill one."""
         if not self._line.count:
             return math.inf
-        if not self._delay_s or self._line.rows >= self._settings.max_batch_rows:
+        if not self._delay_s or self._line.full:
             return 0.0
         return min(item.due for item in self._line) - self._clock.time()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,21 +11,19 @@ import onnxruntime as ort
 from export.errors import first_line
 from export.manifest import DATATYPES, Manifest, TensorInfo
 from export.runner import Answer, Feed
+from export.sessions import CPU
 from serving.batcher import AtOnce
 from serving.errors import ModelRefused
 from serving.ort_run import run_of
+from serving.pace import Pace, learn
+from serving.settings import ModelSettings
 from serving.signature import check_answer, check_file
-
-# A hop to a thread and back costs 0.05 to 0.2 ms when the loop is busy, more than a small model's whole run.
-# A run on the loop delays every other request of the process by its length. Up to a millisecond the hop would
-# cost more than it spares; beyond, a second core may decode the next requests meanwhile.
-INLINE_SECONDS = 0.001
 
 # What a request costs more that goes through the queue: the loop turns twice for it, and at every turn gRPC's
 # thread may want the interpreter's lock. A batch that spares each of its rows less than this is not worth it.
 FORMING_SECONDS = 0.0001
 
-MEASURED_RUNS = 5
+MEASURED_RUNS = 6  # the first two of a size lay out its memory
 MEASURED_SECONDS = 0.05  # so that a large model is not held up by its own measuring
 
 
@@ -38,10 +37,10 @@ class Session:
             ModelRefused: it is not, has no free first dimension to batch along, or cannot be run at all.
         """
         self.manifest = manifest
-        self._inline_rows = 0
-        self._gain_s = 0.0
+        self._pace = Pace(batch_rows=1, inline_rows=0, gain_s=0.0)
         check_file(manifest, session.get_inputs(), session.get_outputs())
         self._run = run_of(session, manifest.inputs, manifest.outputs)
+        self._clock = _clock_of(session)
 
     @property
     def name(self) -> str:
@@ -53,39 +52,37 @@ class Session:
         """The version, as the protocol carries it."""
         return str(self.manifest.version)
 
-    def warm_up(self, max_rows: int) -> None:
-        """Run smallest and largest batches, and from their times learn which runs are short.
+    def warm_up(self, settings: ModelSettings) -> None:
+        """Run batches of growing size, and learn from their times how large they pay and which are short.
 
         Args:
-            max_rows: of the largest batch to come.
+            settings: of batches.
 
         Raises:
             ModelRefused: the model does not run, or answers otherwise than the manifest says.
         """
         try:
-            one = self._measure(1)
-            most = one if max_rows == 1 else self._measure(max_rows)
+            self._pace = learn(self._measure, settings)
         except ModelRefused:
             raise
         except Exception as error:
             raise ModelRefused(f"its first run failed: {first_line(error)}") from error
-        self._gain_s = one - most / max_rows
-        if one > INLINE_SECONDS:
-            return
-        # Between the two measurements time is taken to grow in proportion to the rows.
-        share = 1.0 if most <= INLINE_SECONDS else (INLINE_SECONDS - one) / (most - one)
-        self._inline_rows = 1 + int(share * (max_rows - 1))
+
+    @property
+    def batch_rows(self) -> int:
+        """The number of rows up to which batches shall be formed."""
+        return self._pace.batch_rows
 
     @property
     def at_once(self) -> AtOnce | None:
         """What runs a feed without a batch, for models that gain little from one."""
-        if not self._inline_rows or self._gain_s > FORMING_SECONDS:
+        if not self._pace.inline_rows or self._pace.gain_s > FORMING_SECONDS:
             return None
-        return AtOnce(run=self._run, max_rows=self._inline_rows)
+        return AtOnce(run=self._run, max_rows=self._pace.inline_rows)
 
     def runs_inline(self, rows: int) -> bool:
         """Whether a batch of so many rows is short enough to run on the event loop."""
-        return rows <= self._inline_rows
+        return rows <= self._pace.inline_rows
 
     async def run(self, feed: Feed) -> Answer:
         """Run a batch: a short one here and now, a long one in a thread.
@@ -103,13 +100,20 @@ class Session:
     def _measure(self, rows: int) -> float:
         """Seconds of a run: the shortest of some, for on a busy machine others are interrupted."""
         feed = {tensor.name: _neutral(tensor, rows) for tensor in self.manifest.inputs}
-        check_answer(self.manifest, self._run(feed), rows)
         seconds: list[float] = []
         while len(seconds) < MEASURED_RUNS and sum(seconds) < MEASURED_SECONDS:
-            started = time.perf_counter()
-            self._run(feed)
-            seconds.append(time.perf_counter() - started)
+            started = self._clock()
+            answer = self._run(feed)
+            seconds.append(self._clock() - started)
+            if len(seconds) == 1:
+                check_answer(self.manifest, answer, rows)
         return min(seconds)
+
+
+def _clock_of(session: ort.InferenceSession) -> Callable[[], float]:
+    """The thread's own where it does all the work: workers that start together take its core in turns."""
+    alone = session.get_session_options().intra_op_num_threads == 1 and session.get_providers() == [CPU]
+    return time.thread_time if alone else time.perf_counter
 
 
 def _neutral(tensor: TensorInfo, rows: int) -> np.ndarray[Any, Any]:
