@@ -33,7 +33,11 @@ class ServedModel:
         self._statistics = statistics
         self._counts = statistics.of(session.name, session.version)
         self.batcher = Batcher(
-            [each.run for each in sessions], settings, observe=self._counts.add_run, at_once=session.at_once
+            [each.run for each in sessions],
+            settings,
+            observe=self._counts.add_run,
+            at_once=session.at_once,
+            ahead=True,
         )
         self._output_names = tuple(tensor.name for tensor in session.manifest.outputs)
         self._answering = 0

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,10 @@ from export.errors import first_line
 from export.manifest import DATATYPES, Manifest, TensorInfo
 from export.runner import Answer, Feed
 from export.sessions import CPU
-from serving.batcher import AtOnce
 from serving.errors import ModelRefused
 from serving.ort_run import run_of
 from serving.pace import Pace, learn
+from serving.running import AtOnce
 from serving.settings import ModelSettings
 from serving.signature import check_answer, check_file
 
@@ -41,6 +42,8 @@ class Session:
         check_file(manifest, session.get_inputs(), session.get_outputs())
         self._run = run_of(session, manifest.inputs, manifest.outputs)
         self._clock = _clock_of(session)
+        # One of its own, so that a batch that is handed over while another one runs waits in it for its turn.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"{self.name}-{self.version}")
 
     @property
     def name(self) -> str:
@@ -95,7 +98,7 @@ class Session:
         """
         if self.runs_inline(len(next(iter(feed.values())))):
             return self._run(feed)
-        return await asyncio.to_thread(self._run, feed)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, feed)
 
     def _measure(self, rows: int) -> float:
         """Seconds of a run: the shortest of some, for on a busy machine others are interrupted."""

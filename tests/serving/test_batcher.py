@@ -5,8 +5,9 @@ import asyncio
 import numpy as np
 import pytest
 
-from serving.batcher import AtOnce, Batcher
+from serving.batcher import Batcher
 from serving.errors import Expired, QueueFull
+from serving.running import AtOnce
 from serving.settings import ModelSettings
 
 
