@@ -62,10 +62,10 @@ def learn(seconds_of: Callable[[int], float], settings: ModelSettings) -> Pace:
 
 
 def _sizes(settings: ModelSettings) -> list[int]:
-    """Those of which runs are timed, in ascending order."""
+    """Those of which runs are timed, in ascending order; two rows always, to see that the model takes them."""
     rows = [1]
     if settings.batch_rows is not None:
-        rows.append(settings.batch_rows)
+        rows += [settings.batch_rows, min(2, settings.max_batch_rows)]
     else:
         while rows[-1] < settings.max_batch_rows:
             rows.append(min(2 * rows[-1], settings.max_batch_rows))
@@ -74,6 +74,8 @@ def _sizes(settings: ModelSettings) -> list[int]:
 
 def _enough(seconds: Mapping[int, float]) -> bool:
     sizes = list(seconds)
+    if sizes == [1]:
+        return False
     vain = len(sizes) - 1 - sizes.index(_paying(seconds))
     long = seconds[sizes[-1]] > LONG_SECONDS
     return vain >= (1 if long else VAIN_SIZES) or sum(seconds.values()) > LEARNING_SECONDS

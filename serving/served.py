@@ -29,7 +29,7 @@ class ServedModel:
 
     def __init__(self, sessions: Sequence[Session], settings: ModelSettings, statistics: Statistics) -> None:
         self.session = session = sessions[0]
-        self.settings = settings = replace(settings, batch_rows=session.batch_rows)
+        self.settings = settings = replace(settings, batch_rows=session.pace.batch_rows)
         self._statistics = statistics
         self._counts = statistics.of(session.name, session.version)
         self.batcher = Batcher(

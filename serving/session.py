@@ -14,6 +14,7 @@ from export.manifest import DATATYPES, Manifest, TensorInfo
 from export.runner import Answer, Feed
 from export.sessions import CPU
 from serving.errors import ModelRefused
+from serving.joining import divide, unite
 from serving.ort_run import run_of
 from serving.pace import Pace, learn
 from serving.running import AtOnce
@@ -29,7 +30,11 @@ MEASURED_SECONDS = 0.05  # so that a large model is not held up by its own measu
 
 
 class Session:
-    """An onnxruntime session with the manifest of the version that it was opened from."""
+    """An onnxruntime session with the manifest of the version that it was opened from.
+
+    Attributes:
+        pace: what the warm-up has learned.
+    """
 
     def __init__(self, manifest: Manifest, session: ort.InferenceSession) -> None:
         """Check that the file is what the manifest says.
@@ -38,7 +43,8 @@ class Session:
             ModelRefused: it is not, has no free first dimension to batch along, or cannot be run at all.
         """
         self.manifest = manifest
-        self._pace = Pace(batch_rows=1, inline_rows=0, gain_s=0.0)
+        self.pace = Pace(batch_rows=1, inline_rows=0, gain_s=0.0)
+        self._part_rows = 1
         check_file(manifest, session.get_inputs(), session.get_outputs())
         self._run = run_of(session, manifest.inputs, manifest.outputs)
         self._clock = _clock_of(session)
@@ -55,37 +61,46 @@ class Session:
         """The version, as the protocol carries it."""
         return str(self.manifest.version)
 
-    def warm_up(self, settings: ModelSettings) -> None:
+    def warm_up(self, settings: ModelSettings, known: Pace | None = None) -> None:
         """Run batches of growing size, and learn from their times how large they pay and which are short.
 
         Args:
             settings: of batches.
+            known: what another session of the version has learned; this one then only shows that it runs.
 
         Raises:
             ModelRefused: the model does not run, or answers otherwise than the manifest says.
         """
         try:
-            self._pace = learn(self._measure, settings)
+            if known is None:
+                self.pace = learn(self._measure, settings)
+            else:
+                self._measure(1)
+                self.pace = known
         except ModelRefused:
             raise
         except Exception as error:
             raise ModelRefused(f"its first run failed: {first_line(error)}") from error
+        self._part_rows = self.pace.batch_rows if self._divisible(settings) else settings.max_batch_rows
 
-    @property
-    def batch_rows(self) -> int:
-        """The number of rows up to which batches shall be formed."""
-        return self._pace.batch_rows
+    def _divisible(self, settings: ModelSettings) -> bool:
+        """Whether a request with more rows than pay may run in parts: nobody said which sizes are to be run.
+
+        Parts may differ in other free dimensions of an answer, such as the longest text's.
+        """
+        fixed = all(-1 not in tensor.shape[1:] for tensor in self.manifest.outputs)
+        return fixed and settings.batch_rows is None and not settings.padding_buckets
 
     @property
     def at_once(self) -> AtOnce | None:
         """What runs a feed without a batch, for models that gain little from one."""
-        if not self._pace.inline_rows or self._pace.gain_s > FORMING_SECONDS:
+        if not self.pace.inline_rows or self.pace.gain_s > FORMING_SECONDS:
             return None
-        return AtOnce(run=self._run, max_rows=self._pace.inline_rows)
+        return AtOnce(run=self._run, max_rows=self.pace.inline_rows)
 
     def runs_inline(self, rows: int) -> bool:
         """Whether a batch of so many rows is short enough to run on the event loop."""
-        return rows <= self._pace.inline_rows
+        return rows <= self.pace.inline_rows
 
     async def run(self, feed: Feed) -> Answer:
         """Run a batch: a short one here and now, a long one in a thread.
@@ -98,7 +113,13 @@ class Session:
         """
         if self.runs_inline(len(next(iter(feed.values())))):
             return self._run(feed)
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, feed)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._run_long, feed)
+
+    def _run_long(self, feed: Feed) -> Answer:
+        rows = len(next(iter(feed.values())))
+        if rows <= self._part_rows:
+            return self._run(feed)
+        return unite([self._run(part) for part in divide(feed, rows, self._part_rows)])
 
     def _measure(self, rows: int) -> float:
         """Seconds of a run: the shortest of some, for on a busy machine others are interrupted."""

@@ -1,6 +1,5 @@
 """From a published version to a session that has run."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from export.artifacts import held_artifact
@@ -51,7 +50,7 @@ def load_version(
     first, *others = sessions
     first.warm_up(settings)
     for each in others:
-        each.warm_up(replace(settings, batch_rows=first.batch_rows))
+        each.warm_up(settings, first.pace)
     return sessions
 
 

@@ -41,14 +41,14 @@ async def test_a_session_that_has_nothing_to_do_goes_before_one_that_is_busy():
         return run
 
     settings = ModelSettings(batch_rows=1)
-    async with Batcher([session("a"), session("b")], settings, ahead=True) as batcher:
-        async with asyncio.TaskGroup() as group:
-            for count in range(1, 6):
-                group.create_task(batcher.submit({"x": np.zeros((1, 1))}))
-                await settle()
-                assert len(handed) == min(count, 4)
-            assert set(handed[:2]) == set(handed[2:]) == {"a", "b"}
-            gate.set()
+    both = [session("a"), session("b")]
+    async with Batcher(both, settings, ahead=True) as batcher, asyncio.TaskGroup() as group:
+        for count in range(1, 6):
+            group.create_task(batcher.submit({"x": np.zeros((1, 1))}))
+            await settle()
+            assert len(handed) == min(count, 4)
+        assert set(handed[:2]) == set(handed[2:]) == {"a", "b"}
+        gate.set()
     assert len(handed) == 5
 
 

@@ -45,7 +45,8 @@ def dense(rows):
         (large, {}, 2, [1, 2, 4]),
         (dense, {}, 64, [1, 2, 4, 8, 16, 32, 64]),
         (lambda rows: 100 * rows, {}, 1, [1, 2]),
-        (lambda rows: 5000 * rows, {}, 1, [1]),
+        (lambda rows: 5000 * rows, {}, 1, [1, 2]),
+        (lambda rows: 900 + 90 * rows, {}, 2, [1, 2]),  # it would go on to gain, but nobody waits so long
     ],
 )
 def test_batches_are_as_large_as_a_row_gets_cheaper(curve, settings, batch_rows, tried):
@@ -56,8 +57,9 @@ def test_batches_are_as_large_as_a_row_gets_cheaper(curve, settings, batch_rows,
 @pytest.mark.parametrize(
     ("curve", "settings", "batch_rows", "tried"),
     [
-        (cached, {"batch_rows": 32}, 32, [1, 32]),
-        (tiny, {"batch_rows": 1}, 1, [1]),
+        (cached, {"batch_rows": 32}, 32, [1, 2, 32]),
+        (tiny, {"batch_rows": 1}, 1, [1, 2]),
+        (tiny, {"batch_rows": 1, "max_batch_rows": 1}, 1, [1]),
         (tiny, {"batch_rows": 3, "padding_buckets": (2, 8)}, 3, [2, 8]),
     ],
 )

@@ -101,19 +101,8 @@ def test_what_is_printed_is_taken_back(printed, keraport, tmp_path):
     arguments = [
         *("--repository", 'a "quoted"\\ \u00e4 \x7f\n folder', "--model", "digits", "--http-port", "off"),
         *("--versions", "1,3", "--padding-buckets", "8,64", "--access-log", "-", "--access-sample", 1e-7),
-        *(
-            "--tls-certificate",
-            "c.pem",
-            "--tls-key",
-            "k.pem",
-            "--tokens",
-            "t",
-            "--intra-op-threads",
-            2,
-            "--batch-rows",
-            16,
-        ),
-        *("--traces", "http://localhost:4318/v1/traces", "--repository-control"),
+        *("--tls-certificate", "c.pem", "--tls-key", "k.pem", "--tokens", "t", "--intra-op-threads", 2),
+        *("--traces", "http://localhost:4318/v1/traces", "--repository-control", "--batch-rows", 16),
     ]
     text = printed(*arguments)
     file = tmp_path / "printed.toml"

@@ -236,14 +236,14 @@ def test_other_threads_than_those_that_were_checked_are_refused(tmp_path, publis
 async def test_the_size_of_batches_is_found_and_told(tmp_path, publish_classifier):
     folder = publish_classifier(tmp_path, idle_turns=20_000)
     found = load(folder, max_batch_rows=2)
-    assert 1 <= found.batch_rows <= 2
+    assert 1 <= found.pace.batch_rows <= 2
     set_to = load(folder, batch_rows=12, padding_buckets=(4, 8, 16))
     told = []
     for session, buckets in ((found, ()), (set_to, (4, 8, 16))):
         settings = ModelSettings(padding_buckets=buckets)
         model = ServedModel([session], settings, Statistics())
         told.append(config_message(session, model.settings).dynamic_batching.preferred_batch_size)
-    assert told == [[found.batch_rows], [4, 8, 12]]
+    assert told == [[found.pace.batch_rows], [4, 8, 12]]
 
 
 async def test_long_runs_happen_in_one_thread_of_the_sessions_own(tmp_path, publish_classifier, images):
