@@ -29,11 +29,13 @@ class Pace:
 
     Attributes:
         batch_rows: up to which batches shall be formed.
+        batch_s: seconds of a run of so many.
         inline_rows: of the largest run that is short enough for the event loop; 0 if none is.
         gain_s: that a full batch spares each of its rows.
     """
 
     batch_rows: int
+    batch_s: float
     inline_rows: int
     gain_s: float
 
@@ -51,13 +53,14 @@ def learn(seconds_of: Callable[[int], float], settings: ModelSettings) -> Pace:
         if settings.batch_rows is None and _enough(seconds):
             break
     batch_rows = settings.batch_rows or _paying(seconds)
-    full_s = seconds[padded_rows(batch_rows, settings.padding_buckets)]
+    batch_s = seconds[padded_rows(batch_rows, settings.padding_buckets)]
     # Time is taken to grow in proportion to the rows, at worst.
     inline = (int(rows * INLINE_SECONDS / each) for rows, each in seconds.items() if each <= INLINE_SECONDS)
     return Pace(
         batch_rows=batch_rows,
+        batch_s=batch_s,
         inline_rows=min(settings.max_batch_rows, max(inline, default=0)),
-        gain_s=next(iter(seconds.values())) - full_s / batch_rows,
+        gain_s=next(iter(seconds.values())) - batch_s / batch_rows,
     )
 
 

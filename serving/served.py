@@ -37,7 +37,7 @@ class ServedModel:
             settings,
             observe=self._counts.add_run,
             at_once=session.at_once,
-            ahead=True,
+            ahead=session.ahead,
         )
         self._output_names = tuple(tensor.name for tensor in session.manifest.outputs)
         self._answering = 0

@@ -74,6 +74,11 @@ def test_no_sizes_are_run_that_padding_rules_out():
     assert (pace.batch_rows, sizes) == (4, [4, 64])
 
 
+def test_the_time_of_a_full_batch_is_known():
+    assert learned(cached)[0].batch_s == 0.01088
+    assert learned(tiny, batch_rows=3, padding_buckets=(2, 8))[0].batch_s == tiny(8) / 1000
+
+
 def test_runs_of_up_to_a_millisecond_are_short():
     assert learned(tiny)[0].inline_rows == 39  # those of 32 rows take 0.808 ms
     assert learned(tiny, max_batch_rows=16)[0].inline_rows == 16

@@ -36,7 +36,7 @@ def counting(tmp_path_factory, publish_onnx):
             publish_onnx(folder, model.SerializeToString(), infos[:1], infos[1:])
         checked = ModelSettings(**settings)
         (session,) = load_version(folder, checked)
-        session.warm_up(checked, Pace(batch_rows=2, inline_rows=0, gain_s=0.0))
+        session.warm_up(checked, Pace(batch_rows=2, batch_s=1.0, inline_rows=0, gain_s=0.0))
         return session
 
     return opened
@@ -62,5 +62,5 @@ async def test_one_whose_sizes_were_set_or_whose_answers_may_differ_in_shape_run
 
 async def test_a_short_run_stays_whole(counting):
     session = counting(1)
-    session.warm_up(ModelSettings(), Pace(batch_rows=2, inline_rows=5, gain_s=0.0))
+    session.warm_up(ModelSettings(), Pace(batch_rows=2, batch_s=1.0, inline_rows=5, gain_s=0.0))
     assert (await session.run({"x": ROWS}))["y"][0, 0] == 500

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -250,3 +251,12 @@ async def test_long_runs_happen_in_one_thread_of_the_sessions_own(tmp_path, publ
     session = load(publish_classifier(tmp_path, "long", idle_turns=20_000), max_batch_rows=2)
     await asyncio.gather(*(session.run({"image": images}) for _ in range(3)))
     assert [each.name for each in threading.enumerate()].count("long-1_0") == 1
+
+
+async def test_only_sessions_with_short_runs_are_handed_batches_ahead(tmp_path, publish_classifier):
+    session = load(publish_classifier(tmp_path))
+    told = []
+    for batch_s in (0.02, 0.03):
+        session.warm_up(ModelSettings(), replace(session.pace, batch_s=batch_s))
+        told.append(session.ahead)
+    assert told == [True, False]

@@ -56,6 +56,7 @@ class Gated:
     """A session whose runs tests can hold up."""
 
     at_once = None
+    ahead = False
 
     def __init__(self, session, bench):
         self.manifest, self.name, self.version = session.manifest, session.name, session.version
