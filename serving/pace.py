@@ -65,7 +65,7 @@ def learn(seconds_of: Callable[[int], float], settings: ModelSettings) -> Pace:
 
 
 def _sizes(settings: ModelSettings) -> list[int]:
-    """Those of which runs are timed, in ascending order; two rows always, to see that the model takes them."""
+    """Those of which runs are timed, in ascending order; two rows always, to see that it takes them."""
     rows = [1]
     if settings.batch_rows is not None:
         rows += [settings.batch_rows, min(2, settings.max_batch_rows)]

@@ -25,8 +25,8 @@ from serving.signature import check_answer, check_file
 # thread may want the interpreter's lock. A batch that spares each of its rows less than this is not worth it.
 FORMING_SECONDS = 0.0001
 
-# Between two runs in a thread 0.3 to 0.5 ms pass while the event loop is busy, unless the next batch is handed
-# over before; but then its requests expire no more, and nothing may overtake them, for the time of a run.
+# Between two runs in a thread 0.3 to 0.5 ms pass while the event loop is busy, unless the next batch is given
+# to it before; but then its requests expire no more, and nothing may overtake them, for the time of a run.
 AHEAD_SECONDS = 0.025
 
 MEASURED_RUNS = 6  # the first two of a size lay out its memory
