@@ -17,10 +17,12 @@ BATCH_SECONDS = 0.0003
 # Of two sizes whose rows cost nearly the same the smaller answers sooner and holds less memory.
 TOLERANCE = 0.02
 
-# After so many larger sizes without a gain no larger one is tried; after one if its run is long.
+# After so many larger sizes without a gain no larger one is tried; after one if its run is long, after any
+# number while runs are short.
 VAIN_SIZES = 2
+SHORT_SECONDS = 0.005
 LONG_SECONDS = 0.05
-LEARNING_SECONDS = 1.0
+LEARNING_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +79,11 @@ def _sizes(settings: ModelSettings) -> list[int]:
 
 def _enough(seconds: Mapping[int, float]) -> bool:
     sizes = list(seconds)
-    if sizes == [1]:
+    last_s = seconds[sizes[-1]]
+    if sizes == [1] or last_s <= SHORT_SECONDS:
         return False
     vain = len(sizes) - 1 - sizes.index(_paying(seconds))
-    long = seconds[sizes[-1]] > LONG_SECONDS
-    return vain >= (1 if long else VAIN_SIZES) or sum(seconds.values()) > LEARNING_SECONDS
+    return vain >= (1 if last_s > LONG_SECONDS else VAIN_SIZES) or sum(seconds.values()) > LEARNING_SECONDS
 
 
 def _paying(seconds: Mapping[int, float]) -> int:

@@ -105,7 +105,7 @@ class Session:
     @property
     def ahead(self) -> bool:
         """Whether it is handed the next full batch while it runs one."""
-        return self.pace.batch_s <= AHEAD_SECONDS
+        return not self.runs_inline(self.pace.batch_rows) and self.pace.batch_s <= AHEAD_SECONDS
 
     def runs_inline(self, rows: int) -> bool:
         """Whether a batch of so many rows is short enough to run on the event loop."""

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import threading
-from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -16,6 +15,7 @@ from export.verdict import Comparison, Verdict
 from serving import session as session_module
 from serving.errors import ModelRefused
 from serving.model_config import config_message
+from serving.pace import Pace
 from serving.repository.loading import load_version
 from serving.served import ServedModel
 from serving.settings import ModelSettings
@@ -253,10 +253,11 @@ async def test_long_runs_happen_in_one_thread_of_the_sessions_own(tmp_path, publ
     assert [each.name for each in threading.enumerate()].count("long-1_0") == 1
 
 
-async def test_only_sessions_with_short_runs_are_handed_batches_ahead(tmp_path, publish_classifier):
+async def test_sessions_with_short_runs_in_their_thread_get_batches_ahead(tmp_path, publish_classifier):
     session = load(publish_classifier(tmp_path))
     told = []
-    for batch_s in (0.02, 0.03):
-        session.warm_up(ModelSettings(), replace(session.pace, batch_s=batch_s))
+    for inline_rows, batch_s in ((8, 0.001), (7, 0.001), (0, 0.02), (0, 0.03)):
+        pace = Pace(batch_rows=8, batch_s=batch_s, inline_rows=inline_rows, gain_s=0.0)
+        session.warm_up(ModelSettings(), pace)
         told.append(session.ahead)
-    assert told == [True, False]
+    assert told == [False, True, True, False]
