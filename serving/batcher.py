@@ -2,56 +2,22 @@
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from export.runner import Answer, Feed
+from serving.clock import Clock, Timer
 from serving.errors import Draining, Expired
 from serving.joining import join, padded_rows, split
+from serving.running import AtOnce, Lane, Run
 from serving.settings import ModelSettings
 from serving.statistics import BatchRun
 from serving.waiting import Batched, Item, Line
 
-Run = Callable[[Feed], Awaitable[Answer]]
-
-
-class Timer(Protocol):
-    """A callback that is due."""
-
-    def cancel(self) -> None:
-        """Forget it."""
-        ...
-
-
-class Clock(Protocol):
-    """The part of an event loop that tells the time; tests bring their own."""
-
-    def time(self) -> float:
-        """Monotonic seconds."""
-        ...
-
-    def call_later(self, delay: float, callback: Callable[[], object]) -> Timer:
-        """Call back in `delay` seconds."""
-        ...
-
 
 def _unobserved(_: BatchRun) -> None:
     return
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AtOnce:
-    """What runs feeds that gain nothing from waiting for others.
-
-    Attributes:
-        run: a feed, here and now.
-        max_rows: of a feed that is run so.
-    """
-
-    run: Callable[[Feed], Answer]
-    max_rows: int
 
 
 class Batcher:
@@ -67,18 +33,23 @@ class Batcher:
         clock: Clock | None = None,
         observe: Callable[[BatchRun], None] = _unobserved,
         at_once: AtOnce | None = None,
+        *,
+        ahead: bool = False,
     ) -> None:
         """Prepare to work.
 
         Args:
-            runs: each runs one batch at a time; they work side by side.
+            runs: each runs one batch behind the other; they work side by side.
             settings: of batches and of the queue.
             clock: the event loop's if None.
             observe: told of every run that succeeded.
             at_once: runs small feeds that come while nobody waits; None if batches are always worth their
                 forming.
+            ahead: whether each run is handed its next batch while it works at one, if that batch is full: to
+                wait would not fill it further, and the run would wait for the event loop.
         """
-        self._runs = runs
+        self._lanes = [Lane(run) for run in runs]
+        self._ahead = ahead
         self._settings = settings
         self._delay_s = settings.max_delay_ms / 1000
         self._event_loop = asyncio.get_running_loop()
@@ -88,7 +59,7 @@ class Batcher:
         self._at_once = at_once if at_once is not None and not settings.max_delay_ms else None
         self._line: Line = Line(settings)
         self._workers: list[asyncio.Task[None]] = []
-        self._resting: list[asyncio.Future[None]] = []
+        self._resting: list[tuple[Lane, asyncio.Future[None]]] = []
         self._still = asyncio.Event()
         self._due_timer: Timer | None = None
         self._expiry_timer: Timer | None = None
@@ -96,7 +67,9 @@ class Batcher:
 
     async def __aenter__(self) -> Self:
         """Start to work."""
-        self._workers = [asyncio.create_task(self._work(run)) for run in self._runs]
+        self._workers = [
+            asyncio.create_task(self._work(lane)) for lane in self._lanes for _ in range(1 + self._ahead)
+        ]
         return self
 
     async def __aexit__(
@@ -222,7 +195,10 @@ class Batcher:
             return  # whoever is done looks for more
         left = self._left()
         if left <= 0:
-            self._resting.pop().set_result(None)
+            # Who has nothing to do goes first.
+            self._resting.sort(key=lambda rest: -rest[0].batches)
+            if self._ready(self._resting[-1][0]):
+                self._resting.pop()[1].set_result(None)
         elif left < math.inf:
             if self._due_timer is None:
                 self._due_timer = self._clock.call_later(left, self._ring)
@@ -237,15 +213,18 @@ class Batcher:
         """Seconds until a batch is due: at once if the rows that wait could fill one."""
         if not self._line.count:
             return math.inf
-        if not self._delay_s or self._line.rows >= self._settings.max_batch_rows:
+        if not self._delay_s or self._line.full:
             return 0.0
         return min(item.due for item in self._line) - self._clock.time()
 
-    async def _work(self, run: Run) -> None:
+    def _ready(self, lane: Lane) -> bool:
+        return self._left() <= 0 and (not lane.batches or self._line.full)
+
+    async def _work(self, lane: Lane) -> None:
         while True:
-            while self._left() > 0:
+            while not self._ready(lane):
                 rest = self._event_loop.create_future()
-                self._resting.append(rest)
+                self._resting.append((lane, rest))
                 self._stir()
                 await rest
             if self._due_timer is not None:
@@ -253,22 +232,25 @@ class Batcher:
                 self._due_timer = None
             # Between here and the run nothing is awaited: whoever is taken is neither cancelled nor expired.
             batch = self._line.take(self._clock.time())
+            lane.batches += 1
             self._stir()
             try:
                 if batch:
-                    await self._execute(run, batch)
+                    await self._execute(lane, batch)
             except asyncio.CancelledError:
                 for item in batch:
                     item.answer.cancel()
                 raise
+            finally:
+                lane.batches -= 1
             if self._line.count:
                 # A run on the event loop does not yield: let requests in that came meanwhile.
                 await asyncio.sleep(0)
 
-    async def _execute(self, run: Run, batch: Sequence[Item]) -> None:
+    async def _execute(self, lane: Lane, batch: Sequence[Item]) -> None:
         """Run a batch, hand out its rows; if it fails, each item runs alone, so that one spoils no other."""
         try:
-            await self._answer(run, batch)
+            await self._answer(lane, batch)
             return
         except Exception as error:  # noqa: BLE001  (whatever it is, it is its submitter's to see)
             if len(batch) == 1:
@@ -277,22 +259,27 @@ class Batcher:
         for item in batch:
             await asyncio.sleep(0)
             if not item.hopeless(self._clock.time()):
-                await self._execute(run, [item])
+                await self._execute(lane, [item])
 
-    async def _answer(self, run: Run, batch: Sequence[Item]) -> None:
+    async def _answer(self, lane: Lane, batch: Sequence[Item]) -> None:
         clock = self._clock
         counts = [item.rows for item in batch]
         rows = sum(counts)
         padded = padded_rows(rows, self._settings.padding_buckets)
         formed = clock.time()
         feed = join([item.feed for item in batch], rows, padded)
-        begun = clock.time()
-        outputs = await run(feed)
-        ended = clock.time()
+        handed = clock.time()
+        try:
+            outputs = await lane.run(feed)
+        finally:
+            ended = clock.time()
+            # One that was handed over ahead began when the one before it ended.
+            begun, lane.ended = max(handed, lane.ended), ended
         answers = split(outputs, counts, padded)
         output_s = clock.time() - ended
-        done = BatchRun(rows=rows, input_s=begun - formed, infer_s=ended - begun, output_s=output_s)
+        done = BatchRun(rows=rows, input_s=handed - formed, infer_s=ended - begun, output_s=output_s)
         self._observe(done)
+        turn = formed + (begun - handed)
         for item, answer in zip(batch, answers, strict=True):
             if not item.answer.done():  # cancelled while it ran
-                item.answer.set_result(Batched(answer=answer, queue_s=formed - item.arrived, run=done))
+                item.answer.set_result(Batched(answer=answer, queue_s=turn - item.arrived, run=done))

@@ -1,5 +1,6 @@
 """Between single feeds and the feed of a batch, with numpy alone."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -71,6 +72,20 @@ def split(answer: Answer, counts: Sequence[int], padded: int) -> list[Answer]:
         start, end = end, end + count
         parts.append({name: array[start:end] for name, array in answer.items()})
     return parts
+
+
+def divide(feed: Feed, rows: int, most: int) -> list[Feed]:
+    """Cut a feed into as few parts of at most so many rows as can be, all of nearly the same size."""
+    count = -(-rows // most)
+    ends = [rows * number // count for number in range(count + 1)]
+    return [
+        {name: array[start:end] for name, array in feed.items()} for start, end in itertools.pairwise(ends)
+    ]
+
+
+def unite(answers: Sequence[Answer]) -> Answer:
+    """Put the answers of a feed's parts one behind another."""
+    return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
 
 
 def _padded(arrays: Sequence[NDArray[Any]], rows: int, padded: int) -> NDArray[Any]:

@@ -49,7 +49,7 @@ def config_message(session: Session, settings: ModelSettings) -> pb.ModelConfig:
             pb.ModelInstanceGroup(count=settings.sessions, kind=pb.ModelInstanceGroup.Kind.KIND_CPU)
         ],
         dynamic_batching=pb.ModelDynamicBatching(
-            preferred_batch_size=settings.padding_buckets,
+            preferred_batch_size=_preferred_rows(settings),
             max_queue_delay_microseconds=round(settings.max_delay_ms * 1000),
             priority_levels=settings.priority_levels,
             default_priority_level=settings.default_priority or settings.priority_levels,
@@ -61,6 +61,12 @@ def config_message(session: Session, settings: ModelSettings) -> pb.ModelConfig:
         ),
         parameters={"labels": pb.ModelParameter(string_value=json.dumps(manifest.labels))},
     )
+
+
+def _preferred_rows(settings: ModelSettings) -> list[int]:
+    """What batches are filled up to, and the most that is put into one."""
+    most = settings.batch_rows or settings.max_batch_rows
+    return [*(bucket for bucket in settings.padding_buckets if bucket < most), most]
 
 
 def config_datatype(datatype: str) -> str:

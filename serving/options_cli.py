@@ -109,6 +109,10 @@ class ServeOptions:
             "--max-batch",
         ),
     ] = 64
+    batch_rows: Annotated[
+        int | None,
+        _number("batch_rows", "Rows up to which requests are joined; by default as many as pay."),
+    ] = None
     max_delay_ms: Annotated[
         float, _number("max_delay_ms", "How long an idle model waits for more rows to batch.")
     ] = 0.0

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Self
 
 from serving.batcher import Batcher
@@ -22,17 +23,21 @@ class ServedModel:
 
     Attributes:
         session: the first of those that run it.
-        settings: of the model.
+        settings: of the model, with the size of batches that its session has found.
         batcher: before the session.
     """
 
     def __init__(self, sessions: Sequence[Session], settings: ModelSettings, statistics: Statistics) -> None:
         self.session = session = sessions[0]
-        self.settings = settings
+        self.settings = settings = replace(settings, batch_rows=session.pace.batch_rows)
         self._statistics = statistics
         self._counts = statistics.of(session.name, session.version)
         self.batcher = Batcher(
-            [each.run for each in sessions], settings, observe=self._counts.add_run, at_once=session.at_once
+            [each.run for each in sessions],
+            settings,
+            observe=self._counts.add_run,
+            at_once=session.at_once,
+            ahead=session.ahead,
         )
         self._output_names = tuple(tensor.name for tensor in session.manifest.outputs)
         self._answering = 0

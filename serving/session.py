@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -10,26 +12,33 @@ import onnxruntime as ort
 from export.errors import first_line
 from export.manifest import DATATYPES, Manifest, TensorInfo
 from export.runner import Answer, Feed
-from serving.batcher import AtOnce
+from export.sessions import CPU
 from serving.errors import ModelRefused
+from serving.joining import divide, unite
 from serving.ort_run import run_of
+from serving.pace import Pace, learn
+from serving.running import AtOnce
+from serving.settings import ModelSettings
 from serving.signature import check_answer, check_file
-
-# A hop to a thread and back costs 0.05 to 0.2 ms when the loop is busy, more than a small model's whole run.
-# A run on the loop delays every other request of the process by its length. Up to a millisecond the hop would
-# cost more than it spares; beyond, a second core may decode the next requests meanwhile.
-INLINE_SECONDS = 0.001
 
 # What a request costs more that goes through the queue: the loop turns twice for it, and at every turn gRPC's
 # thread may want the interpreter's lock. A batch that spares each of its rows less than this is not worth it.
 FORMING_SECONDS = 0.0001
 
-MEASURED_RUNS = 5
+# Between two runs in a thread 0.3 to 0.5 ms pass while the event loop is busy, unless the next batch is given
+# to it before; but then its requests expire no more, and nothing may overtake them, for the time of a run.
+AHEAD_SECONDS = 0.025
+
+MEASURED_RUNS = 6  # the first two of a size lay out its memory
 MEASURED_SECONDS = 0.05  # so that a large model is not held up by its own measuring
 
 
 class Session:
-    """An onnxruntime session with the manifest of the version that it was opened from."""
+    """An onnxruntime session with the manifest of the version that it was opened from.
+
+    Attributes:
+        pace: what the warm-up has learned.
+    """
 
     def __init__(self, manifest: Manifest, session: ort.InferenceSession) -> None:
         """Check that the file is what the manifest says.
@@ -38,10 +47,13 @@ class Session:
             ModelRefused: it is not, has no free first dimension to batch along, or cannot be run at all.
         """
         self.manifest = manifest
-        self._inline_rows = 0
-        self._gain_s = 0.0
+        self.pace = Pace(batch_rows=1, batch_s=0.0, inline_rows=0, gain_s=0.0)
+        self._part_rows = 1
         check_file(manifest, session.get_inputs(), session.get_outputs())
         self._run = run_of(session, manifest.inputs, manifest.outputs)
+        self._clock = _clock_of(session)
+        # One of its own, so that a batch that is handed over while another one runs waits in it for its turn.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"{self.name}-{self.version}")
 
     @property
     def name(self) -> str:
@@ -53,39 +65,51 @@ class Session:
         """The version, as the protocol carries it."""
         return str(self.manifest.version)
 
-    def warm_up(self, max_rows: int) -> None:
-        """Run smallest and largest batches, and from their times learn which runs are short.
+    def warm_up(self, settings: ModelSettings, known: Pace | None = None) -> None:
+        """Run batches of growing size, and learn from their times how large they pay and which are short.
 
         Args:
-            max_rows: of the largest batch to come.
+            settings: of batches.
+            known: what another session of the version has learned; this one then only shows that it runs.
 
         Raises:
             ModelRefused: the model does not run, or answers otherwise than the manifest says.
         """
         try:
-            one = self._measure(1)
-            most = one if max_rows == 1 else self._measure(max_rows)
+            if known is None:
+                self.pace = learn(self._measure, settings)
+            else:
+                self._measure(1)
+                self.pace = known
         except ModelRefused:
             raise
         except Exception as error:
             raise ModelRefused(f"its first run failed: {first_line(error)}") from error
-        self._gain_s = one - most / max_rows
-        if one > INLINE_SECONDS:
-            return
-        # Between the two measurements time is taken to grow in proportion to the rows.
-        share = 1.0 if most <= INLINE_SECONDS else (INLINE_SECONDS - one) / (most - one)
-        self._inline_rows = 1 + int(share * (max_rows - 1))
+        self._part_rows = self.pace.batch_rows if self._divisible(settings) else settings.max_batch_rows
+
+    def _divisible(self, settings: ModelSettings) -> bool:
+        """Whether a request with more rows than pay may run in parts: nobody said which sizes are to be run.
+
+        Parts may differ in other free dimensions of an answer, such as the longest text's.
+        """
+        fixed = all(-1 not in tensor.shape[1:] for tensor in self.manifest.outputs)
+        return fixed and settings.batch_rows is None and not settings.padding_buckets
 
     @property
     def at_once(self) -> AtOnce | None:
         """What runs a feed without a batch, for models that gain little from one."""
-        if not self._inline_rows or self._gain_s > FORMING_SECONDS:
+        if not self.pace.inline_rows or self.pace.gain_s > FORMING_SECONDS:
             return None
-        return AtOnce(run=self._run, max_rows=self._inline_rows)
+        return AtOnce(run=self._run, max_rows=self.pace.inline_rows)
+
+    @property
+    def ahead(self) -> bool:
+        """Whether it is handed the next full batch while it runs one."""
+        return not self.runs_inline(self.pace.batch_rows) and self.pace.batch_s <= AHEAD_SECONDS
 
     def runs_inline(self, rows: int) -> bool:
         """Whether a batch of so many rows is short enough to run on the event loop."""
-        return rows <= self._inline_rows
+        return rows <= self.pace.inline_rows
 
     async def run(self, feed: Feed) -> Answer:
         """Run a batch: a short one here and now, a long one in a thread.
@@ -98,18 +122,31 @@ class Session:
         """
         if self.runs_inline(len(next(iter(feed.values())))):
             return self._run(feed)
-        return await asyncio.to_thread(self._run, feed)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._run_long, feed)
+
+    def _run_long(self, feed: Feed) -> Answer:
+        rows = len(next(iter(feed.values())))
+        if rows <= self._part_rows:
+            return self._run(feed)
+        return unite([self._run(part) for part in divide(feed, rows, self._part_rows)])
 
     def _measure(self, rows: int) -> float:
         """Seconds of a run: the shortest of some, for on a busy machine others are interrupted."""
         feed = {tensor.name: _neutral(tensor, rows) for tensor in self.manifest.inputs}
-        check_answer(self.manifest, self._run(feed), rows)
         seconds: list[float] = []
         while len(seconds) < MEASURED_RUNS and sum(seconds) < MEASURED_SECONDS:
-            started = time.perf_counter()
-            self._run(feed)
-            seconds.append(time.perf_counter() - started)
+            started = self._clock()
+            answer = self._run(feed)
+            seconds.append(self._clock() - started)
+            if len(seconds) == 1:
+                check_answer(self.manifest, answer, rows)
         return min(seconds)
+
+
+def _clock_of(session: ort.InferenceSession) -> Callable[[], float]:
+    """The thread's own where it does all the work: workers that start together take its core in turns."""
+    alone = session.get_session_options().intra_op_num_threads == 1 and session.get_providers() == [CPU]
+    return time.thread_time if alone else time.perf_counter
 
 
 def _neutral(tensor: TensorInfo, rows: int) -> np.ndarray[Any, Any]:

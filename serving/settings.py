@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 RANGES: Mapping[str, tuple[float, float]] = {
     "latest": (1, 1000),
     "max_batch_rows": (1, 4096),
+    "batch_rows": (1, 4096),
     "max_delay_ms": (0, 60_000),
     "max_queue": (1, 1_000_000),
     "max_queue_mib": (1, 65_536),
@@ -88,6 +89,7 @@ class ModelSettings:
 
     Attributes:
         max_batch_rows: of one run, and so of one request.
+        batch_rows: up to which requests are joined; None for as many as the warm-up finds to pay.
         max_delay_ms: how long the first request of an unfilled batch waits for others. At 0 batches form only
             of what queued while the model was busy.
         max_queue: requests that may wait.
@@ -103,6 +105,7 @@ class ModelSettings:
     """
 
     max_batch_rows: int = 64
+    batch_rows: int | None = None
     max_delay_ms: float = 0.0
     max_queue: int = 1024
     max_queue_mib: int = 256
@@ -117,6 +120,10 @@ class ModelSettings:
     def __post_init__(self) -> None:
         """Reject what a batcher could not hold to."""
         check_ranges(self)
+        if self.batch_rows is not None and self.batch_rows > self.max_batch_rows:
+            raise ValueError(
+                f"batch_rows must be 1 to max_batch_rows, {self.max_batch_rows}, not {self.batch_rows}"
+            )
         buckets = self.padding_buckets
         if len(buckets) > MAX_BUCKETS or list(buckets) != sorted(set(buckets)):
             raise ValueError(

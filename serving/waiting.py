@@ -82,6 +82,7 @@ class Line:
         self.bytes = 0
         self._settings = settings
         self._max_bytes = settings.max_queue_mib * 1024 * 1024
+        self._batch_rows = settings.batch_rows or settings.max_batch_rows
         self.count = 0
         self._levels: list[OrderedDict[Item, None]] = [
             OrderedDict() for _ in range(max(1, settings.priority_levels))
@@ -89,6 +90,11 @@ class Line:
 
     def __iter__(self) -> Iterator[Item]:
         return chain.from_iterable(self._levels)
+
+    @property
+    def full(self) -> bool:
+        """Whether the rows that wait could fill a batch."""
+        return self.rows >= self._batch_rows
 
     def level(self, priority: int) -> int:
         """Where a priority belongs; one that is 0 or unknown gives the default, as in Triton."""
@@ -120,10 +126,12 @@ class Line:
     def take(self, now: float) -> list[Item]:
         """Form a batch; the first item says of which kind, and no item is overtaken by one of its own kind.
 
+        One that has more rows than batches shall have is a batch by itself.
+
         Items that are cancelled or expired leave the line and take no rows of the batch.
         """
         batch: list[Item] = []
-        free = self._settings.max_batch_rows
+        free = self._batch_rows
         for level in self._levels:
             passed: list[Item] = []
             while level and free > 0:

@@ -44,6 +44,7 @@ def _fitting(defaults: ModelSettings, own: Mapping[str, Any]) -> dict[str, Any]:
     rows = own.get("max_batch_rows", defaults.max_batch_rows)
     levels = own.get("priority_levels", defaults.priority_levels)
     return {
+        "batch_rows": defaults.batch_rows and min(defaults.batch_rows, rows),
         "padding_buckets": tuple(bucket for bucket in defaults.padding_buckets if bucket <= rows),
         "default_priority": min(defaults.default_priority, levels),
     }

@@ -47,8 +47,10 @@ def load_version(
     except (ManifestError, OSError) as error:
         # Clients read this in the repository's index: they need not know where on the disk it lies.
         raise ModelRefused(str(error).replace(f"{repository}/", "")) from error
-    for session in sessions:
-        session.warm_up(settings.max_batch_rows)
+    first, *others = sessions
+    first.warm_up(settings)
+    for each in others:
+        each.warm_up(settings, first.pace)
     return sessions
 
 

@@ -115,10 +115,11 @@ async def bench_of():
     """Make a bench with a model's settings."""
     async with contextlib.AsyncExitStack() as stack:
 
-        async def make(*, at_once=None, **settings):
+        async def make(*, at_once=None, ahead=False, **settings):
             model, clock, observed = GatedModel(), HandClock(), []
             checked = ModelSettings(**settings)
-            batcher = Batcher([model.run] * checked.sessions, checked, clock, observed.append, at_once)
+            runs = [model.run] * checked.sessions
+            batcher = Batcher(runs, checked, clock, observed.append, at_once, ahead=ahead)
             return Bench(await stack.enter_async_context(batcher), model, clock, observed)
 
         yield make

@@ -5,8 +5,9 @@ import asyncio
 import numpy as np
 import pytest
 
-from serving.batcher import AtOnce, Batcher
+from serving.batcher import Batcher
 from serving.errors import Expired, QueueFull
+from serving.running import AtOnce
 from serving.settings import ModelSettings
 
 
@@ -36,6 +37,15 @@ async def test_each_submitter_gets_its_own_rows(bench_of):
     await bench.open()
     assert [rows(task) for task in tasks] == [[-value for value in item] for item in items]
     assert first.done()
+
+
+async def test_batches_are_formed_up_to_their_rows_and_a_larger_request_runs_alone(bench_of):
+    bench = await bench_of(max_batch_rows=8, batch_rows=3)
+    await bench.submit(0)
+    tasks = [await bench.submit(*item) for item in ((1,), (2,), (3, 4, 5, 6, 7), (8,), (9,))]
+    await bench.model.open_all()
+    assert bench.model.batches == [[0], [1, 2], [3, 4, 5, 6, 7], [8, 9]]
+    assert rows(tasks[2]) == [-3, -4, -5, -6, -7]
 
 
 async def test_a_batch_never_exceeds_its_rows_and_keeps_the_order(bench_of):
@@ -127,7 +137,7 @@ async def test_an_idle_model_waits_for_the_delay(bench_of):
 
 
 async def test_a_full_batch_does_not_wait(bench_of):
-    bench = await bench_of(max_batch_rows=3, max_delay_ms=10)
+    bench = await bench_of(batch_rows=3, max_delay_ms=10)
     await bench.submit(1)
     await bench.submit(2, 3)
     assert bench.model.batches == [[1, 2, 3]]

@@ -123,7 +123,8 @@ def test_a_version_runs_as_it_was_checked():
 def test_the_servers_defaults_make_room_for_a_models_own(tmp_path):
     (tmp_path / "digits").mkdir()
     (tmp_path / "digits" / "config.toml").write_text("max_batch_rows = 8\npriority_levels = 2")
-    defaults = ModelSettings(padding_buckets=(4, 8, 16), priority_levels=5, default_priority=4)
+    defaults = ModelSettings(batch_rows=16, padding_buckets=(4, 8, 16), priority_levels=5, default_priority=4)
     settings = read_model_settings(tmp_path / "digits", defaults)
     assert settings.padding_buckets == (4, 8)
+    assert settings.batch_rows == 8
     assert settings.default_priority == 2

@@ -9,6 +9,8 @@ from serving.settings import ModelSettings
     ("settings", "complaint"),
     [
         ({"max_batch_rows": 0}, "max_batch_rows must be 1 to 4,096"),
+        ({"batch_rows": 0}, "batch_rows must be 1 to 4,096"),
+        ({"batch_rows": 9, "max_batch_rows": 8}, "batch_rows must be 1 to max_batch_rows, 8, not 9"),
         ({"max_queue": 0}, "max_queue must be"),
         ({"max_queue_mib": 0}, "max_queue_mib must be"),
         ({"sessions": 0}, "sessions must be"),

@@ -102,7 +102,7 @@ def test_what_is_printed_is_taken_back(printed, keraport, tmp_path):
         *("--repository", 'a "quoted"\\ \u00e4 \x7f\n folder', "--model", "digits", "--http-port", "off"),
         *("--versions", "1,3", "--padding-buckets", "8,64", "--access-log", "-", "--access-sample", 1e-7),
         *("--tls-certificate", "c.pem", "--tls-key", "k.pem", "--tokens", "t", "--intra-op-threads", 2),
-        *("--traces", "http://localhost:4318/v1/traces", "--repository-control"),
+        *("--traces", "http://localhost:4318/v1/traces", "--repository-control", "--batch-rows", 16),
     ]
     text = printed(*arguments)
     file = tmp_path / "printed.toml"
@@ -164,6 +164,7 @@ BAD_OPTIONS = [
     (["--workers", 65], "'--workers': Input should be less than or equal to 64"),
     (["--metrics-port", 8001], "port, http_port and metrics_port must differ"),
     (["--padding-buckets", "8,128"], "padding_buckets must be 1 to max_batch_rows, 64, not (8, 128)"),
+    (["--batch-rows", 65], "batch_rows must be 1 to max_batch_rows, 64, not 65"),
     (["--padding-buckets", "8,8"], "padding_buckets must be at most 64 numbers that grow"),
     (["--default-priority", 1], "default_priority must be 0 to priority_levels, 0, not 1"),
     (["--tls-key", "k.pem"], "tls_certificate and tls_key go together"),

@@ -1,6 +1,8 @@
 """What one version must be to be served."""
 
+import asyncio
 import json
+import threading
 
 import numpy as np
 import onnx
@@ -12,8 +14,12 @@ from export.sessions import SessionSettings
 from export.verdict import Comparison, Verdict
 from serving import session as session_module
 from serving.errors import ModelRefused
+from serving.model_config import config_message
+from serving.pace import Pace
 from serving.repository.loading import load_version
+from serving.served import ServedModel
 from serving.settings import ModelSettings
+from serving.statistics import Statistics
 
 
 def load(folder, *, allow_unverified=False, **settings):
@@ -226,3 +232,32 @@ def test_other_threads_than_those_that_were_checked_are_refused(tmp_path, publis
     with pytest.raises(ModelRefused, match="intra_op_threads is to be 1, parity was checked under 2"):
         load(folder, intra_op_threads=1)
     assert load(folder, intra_op_threads=1, allow_unverified=True).version == "1"
+
+
+async def test_the_size_of_batches_is_found_and_told(tmp_path, publish_classifier):
+    folder = publish_classifier(tmp_path, idle_turns=20_000)
+    found = load(folder, max_batch_rows=2)
+    assert 1 <= found.pace.batch_rows <= 2
+    set_to = load(folder, batch_rows=12, padding_buckets=(4, 8, 16))
+    told = []
+    for session, buckets in ((found, ()), (set_to, (4, 8, 16))):
+        settings = ModelSettings(padding_buckets=buckets)
+        model = ServedModel([session], settings, Statistics())
+        told.append(config_message(session, model.settings).dynamic_batching.preferred_batch_size)
+    assert told == [[found.pace.batch_rows], [4, 8, 12]]
+
+
+async def test_long_runs_happen_in_one_thread_of_the_sessions_own(tmp_path, publish_classifier, images):
+    session = load(publish_classifier(tmp_path, "long", idle_turns=20_000), max_batch_rows=2)
+    await asyncio.gather(*(session.run({"image": images}) for _ in range(3)))
+    assert [each.name for each in threading.enumerate()].count("long-1_0") == 1
+
+
+async def test_sessions_with_short_runs_in_their_thread_get_batches_ahead(tmp_path, publish_classifier):
+    session = load(publish_classifier(tmp_path))
+    told = []
+    for inline_rows, batch_s in ((8, 0.001), (7, 0.001), (0, 0.02), (0, 0.03)):
+        pace = Pace(batch_rows=8, batch_s=batch_s, inline_rows=inline_rows, gain_s=0.0)
+        session.warm_up(ModelSettings(), pace)
+        told.append(session.ahead)
+    assert told == [False, True, True, False]

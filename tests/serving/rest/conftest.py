@@ -56,9 +56,11 @@ class Gated:
     """A session whose runs tests can hold up."""
 
     at_once = None
+    ahead = False
 
     def __init__(self, session, bench):
         self.manifest, self.name, self.version = session.manifest, session.name, session.version
+        self.pace = session.pace
         self._session, self._bench = session, bench
 
     async def run(self, feed):
