@@ -121,7 +121,10 @@ class ServeOptions:
     default_timeout_ms: Annotated[
         float, _number("default_timeout_ms", "How long a request may wait that does not say; 0: no limit.")
     ] = 0.0
-    sessions: Annotated[int, _number("sessions", "Runs of a model at the same time, in each worker.")] = 1
+    sessions: Annotated[
+        int | None,
+        _number("sessions", "Runs of a model at the same time, in each worker; by default as many as pay."),
+    ] = None
     intra_op_threads: Annotated[
         int | None,
         _number("intra_op_threads", "Threads of one run; by default those under which parity was checked."),

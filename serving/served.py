@@ -23,13 +23,15 @@ class ServedModel:
 
     Attributes:
         session: the first of those that run it.
-        settings: of the model, with the size of batches that its session has found.
+        settings: of the model, with the size of batches and the number of sessions that were found to pay.
         batcher: before the session.
     """
 
     def __init__(self, sessions: Sequence[Session], settings: ModelSettings, statistics: Statistics) -> None:
         self.session = session = sessions[0]
-        self.settings = settings = replace(settings, batch_rows=session.pace.batch_rows)
+        self.settings = settings = replace(
+            settings, batch_rows=session.pace.batch_rows, sessions=len(sessions)
+        )
         self._statistics = statistics
         self._counts = statistics.of(session.name, session.version)
         self.batcher = Batcher(

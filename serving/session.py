@@ -47,6 +47,7 @@ class Session:
             ModelRefused: it is not, has no free first dimension to batch along, or cannot be run at all.
         """
         self.manifest = manifest
+        self._session = session
         self.pace = Pace(batch_rows=1, batch_s=0.0, inline_rows=0, gain_s=0.0)
         self._part_rows = 1
         check_file(manifest, session.get_inputs(), session.get_outputs())
@@ -86,6 +87,12 @@ class Session:
         except Exception as error:
             raise ModelRefused(f"its first run failed: {first_line(error)}") from error
         self._part_rows = self.pace.batch_rows if self._divisible(settings) else settings.max_batch_rows
+
+    def beside(self) -> "Session":
+        """Another one with the same weights, which runs its batches side by side with this one's."""
+        other = Session(self.manifest, self._session)
+        other.pace, other._part_rows = self.pace, self._part_rows
+        return other
 
     def _divisible(self, settings: ModelSettings) -> bool:
         """Whether a request with more rows than pay may run in parts: nobody said which sizes are to be run.

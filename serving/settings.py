@@ -96,7 +96,8 @@ class ModelSettings:
         max_queue_mib: that waiting requests may hold together, in MiB; one alone may hold more.
         default_timeout_ms: how long a request may wait that does not say it; 0 for no limit. One that does
             can only shorten it.
-        sessions: runs that may happen at the same time.
+        sessions: runs that may happen at the same time, on the same weights; None for one if batches pay,
+            else for as many as the cores admit.
         intra_op_threads: within one operator; None for those under which parity was checked.
         padding_buckets: numbers of rows to which batches are filled up with zeros; none if empty.
         priority_levels: 1 is served first; 0 for a single queue.
@@ -110,7 +111,7 @@ class ModelSettings:
     max_queue: int = 1024
     max_queue_mib: int = 256
     default_timeout_ms: float = 0.0
-    sessions: int = 1
+    sessions: int | None = None
     intra_op_threads: int | None = None
     padding_buckets: tuple[int, ...] = ()
     priority_levels: int = 0

@@ -14,14 +14,24 @@ from serving.repository.layout import confined
 from serving.session import Session
 from serving.settings import ModelSettings
 
+# A model whose full batch spares its rows a larger share of their time is better run alone, in large batches.
+BATCH_GAIN = 0.3
+
 
 def load_version(
-    folder: Path, settings: ModelSettings, *, allow_unverified: bool = False
+    folder: Path, settings: ModelSettings, *, allow_unverified: bool = False, side_by_side: int = 1
 ) -> tuple[Session, ...]:
     """Verify, open and warm up one published version.
 
+    Args:
+        folder: of the version.
+        settings: of the model.
+        allow_unverified: take what was not shown to be the trained model.
+        side_by_side: runs at the same time, where the settings leave it open and the model's batches gain
+            little, so that a second one is better run than waited for.
+
     Returns:
-        As many sessions as the settings say, at least one.
+        At least one session.
 
     Raises:
         ModelRefused: it is not what was published, was not shown to be the trained model, or does not run.
@@ -40,18 +50,17 @@ def load_version(
             _require_pass(artifact)
         checked = session_settings(artifact.session, settings, allow_unverified=allow_unverified)
         with held_artifact(folder, artifact) as path:
-            sessions = tuple(
-                Session(manifest, open_session(path, checked, called=str(artifact.path)))
-                for _ in range(settings.sessions)
-            )
+            opened = open_session(path, checked, called=str(artifact.path))
     except (ManifestError, OSError) as error:
         # Clients read this in the repository's index: they need not know where on the disk it lies.
         raise ModelRefused(str(error).replace(f"{repository}/", "")) from error
-    first, *others = sessions
-    first.warm_up(settings)
-    for each in others:
-        each.warm_up(settings, first.pace)
-    return sessions
+    session = Session(manifest, opened)
+    session.warm_up(settings)
+    count = settings.sessions
+    if count is None:
+        alone = checked.intra_op_threads > 1 or session.pace.gain > BATCH_GAIN
+        count = 1 if alone else side_by_side
+    return (session, *(session.beside() for _ in range(count - 1)))
 
 
 def _require_pass(artifact: Artifact) -> None:

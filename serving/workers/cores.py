@@ -6,12 +6,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 MAX_DEFAULT_WORKERS = 4
+MAX_DEFAULT_SESSIONS = 8
 V1_FOLDERS = ("cpu", "cpu,cpuacct")
 
 
 def default_workers(cores: int) -> int:
     """Worker processes, where none are asked for."""
     return min(MAX_DEFAULT_WORKERS, cores)
+
+
+def default_sessions(cores: int, workers: int) -> int:
+    """Runs of one model at the same time in each worker, where none are asked for and batches gain little.
+
+    A client with one connection keeps one worker busy, so each has more than its share, all together at most
+    two for a core.
+    """
+    return max(1, min(MAX_DEFAULT_SESSIONS, cores, 2 * cores // workers))
 
 
 def usable_cores(root: Path = Path("/")) -> int:

@@ -8,6 +8,7 @@ from serving.repository.loading import load_version
 from serving.served import ServedModel
 from serving.settings import ModelSettings, ServerSettings
 from serving.statistics import Statistics
+from serving.workers.cores import default_sessions, usable_cores
 from serving.workers.messages import Prepare, Swap
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ class Shelf:
 
     def __init__(self, settings: ServerSettings, engine: Engine, statistics: Statistics) -> None:
         self._settings = settings
+        self._side_by_side = default_sessions(usable_cores(), settings.workers)
         self._engine = engine
         self._statistics = statistics
         self._prepared: dict[int, tuple[tuple[Session, ...], ModelSettings]] = {}
@@ -32,7 +34,11 @@ class Shelf:
         """
         folder = self._settings.repository / order.model / str(order.version)
         sessions = await asyncio.to_thread(
-            load_version, folder, order.settings, allow_unverified=self._settings.allow_unverified
+            load_version,
+            folder,
+            order.settings,
+            allow_unverified=self._settings.allow_unverified,
+            side_by_side=self._side_by_side,
         )
         self._prepared[order.generation] = (sessions, order.settings)
 

@@ -154,7 +154,7 @@ class Supervisor:
         for each in self._rollout.live:
             too_many = oversubscription(
                 workers=self._settings.workers,
-                sessions=each.settings.sessions,
+                sessions=each.settings.sessions or 1,
                 intra_op_threads=each.settings.intra_op_threads or 1,
                 cores=usable_cores(),
             )

@@ -118,7 +118,7 @@ async def bench_of():
         async def make(*, at_once=None, ahead=False, **settings):
             model, clock, observed = GatedModel(), HandClock(), []
             checked = ModelSettings(**settings)
-            runs = [model.run] * checked.sessions
+            runs = [model.run] * (checked.sessions or 1)
             batcher = Batcher(runs, checked, clock, observed.append, at_once, ahead=ahead)
             return Bench(await stack.enter_async_context(batcher), model, clock, observed)
 

@@ -4,7 +4,13 @@ import os
 
 import pytest
 
-from serving.workers.cores import default_workers, oversubscription, quota_cores, usable_cores
+from serving.workers.cores import (
+    default_sessions,
+    default_workers,
+    oversubscription,
+    quota_cores,
+    usable_cores,
+)
 
 
 @pytest.fixture
@@ -66,6 +72,14 @@ def test_quotas(machine, files, expected):
 
 def test_default_workers():
     assert [default_workers(cores) for cores in (1, 4, 64)] == [1, 4, 4]
+
+
+@pytest.mark.parametrize(
+    ("cores", "workers", "sessions"),
+    [(1, 1, 1), (2, 1, 2), (2, 2, 2), (4, 4, 2), (8, 4, 4), (2, 8, 1), (64, 1, 8)],
+)
+def test_default_sessions(cores, workers, sessions):
+    assert default_sessions(cores, workers) == sessions
 
 
 def test_more_threads_than_cores_are_told_of():

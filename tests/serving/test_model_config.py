@@ -64,7 +64,7 @@ def test_policies(model, text, expected):
             "'max_batch_row' is not known: did you mean max_batch_rows? the keys are max_batch",
         ),
         ("max_batch_rows = '8'", "max_batch_rows is '8': expected `int`, got `str`"),
-        ("sessions = true", "sessions is true: expected `int`, got `bool`"),
+        ("sessions = true", "sessions is true: expected `int | null`, got `bool`"),
         ("sessions = 65", "sessions must be 1 to 64, not 65"),
         ("max_delay_ms = nan", "max_delay_ms must be 0 to 60,000, not nan"),
         ("padding_buckets = [8, 4]", "padding_buckets must be at most 64 numbers that grow"),

@@ -85,13 +85,15 @@ def test_the_time_of_a_full_batch_is_known():
     assert learned(tiny, batch_rows=3, padding_buckets=(2, 8))[0].batch_s == tiny(8) / 1000
 
 
-def test_runs_of_up_to_a_millisecond_are_short():
-    assert learned(tiny)[0].inline_rows == 39  # those of 32 rows take 0.808 ms
-    assert learned(tiny, max_batch_rows=16)[0].inline_rows == 16
+def test_runs_of_up_to_0_3_milliseconds_are_short():
+    assert learned(tiny)[0].inline_rows == 11  # those of 8 rows take 0.208 ms
+    assert learned(tiny, max_batch_rows=4)[0].inline_rows == 4
     assert learned(cached)[0].inline_rows == 0
-    assert learned(lambda rows: 0.3 * rows)[0].inline_rows == 3
+    assert learned(lambda rows: 0.1 * rows)[0].inline_rows == 3
 
 
 def test_the_gain_is_what_a_full_batch_spares_a_row():
     assert learned(tiny)[0].gain_s == pytest.approx(0.000008 * 63 / 64)
     assert learned(dense, batch_rows=8)[0].gain_s == pytest.approx(0.040 * 7 / 8)
+    assert learned(dense, batch_rows=8)[0].gain == pytest.approx(1 - (40 + 0.5 * 8) / 8 / 40.5)
+    assert learned(large, batch_rows=1)[0].gain == 0

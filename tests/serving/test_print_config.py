@@ -103,6 +103,7 @@ def test_what_is_printed_is_taken_back(printed, keraport, tmp_path):
         *("--versions", "1,3", "--padding-buckets", "8,64", "--access-log", "-", "--access-sample", 1e-7),
         *("--tls-certificate", "c.pem", "--tls-key", "k.pem", "--tokens", "t", "--intra-op-threads", 2),
         *("--traces", "http://localhost:4318/v1/traces", "--repository-control", "--batch-rows", 16),
+        *("--sessions", 3),
     ]
     text = printed(*arguments)
     file = tmp_path / "printed.toml"

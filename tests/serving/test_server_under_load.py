@@ -21,7 +21,7 @@ SLOW_TURNS = 40_000
 def slow_server(tmp_path, publish_classifier, start_server):
     def start(*arguments, turns=SLOW_TURNS):
         publish_classifier(tmp_path, idle_turns=turns)
-        return start_server(tmp_path, *arguments)
+        return start_server(tmp_path, "--sessions", 1, *arguments)
 
     return start
 

@@ -226,6 +226,18 @@ async def test_as_many_sessions_as_are_wanted(tmp_path, publish_classifier, clas
         np.testing.assert_allclose(answer["logits"], classifier.expected(images)["logits"], atol=1e-4)
 
 
+def test_runs_side_by_side_where_batches_gain_little(tmp_path, publish_classifier):
+    folder = publish_classifier(tmp_path, idle_turns=20_000)  # for each run, however many rows
+    counts = {
+        batch_rows: len(load_version(folder, ModelSettings(batch_rows=batch_rows), side_by_side=3))
+        for batch_rows in (1, 64)
+    }
+    assert counts == {1: 3, 64: 1}
+    assert len(load_version(folder, ModelSettings(batch_rows=64, sessions=2), side_by_side=3)) == 2
+    threads = publish_classifier(tmp_path, "threads", session=SessionSettings(intra_op_threads=2))
+    assert len(load_version(threads, ModelSettings(batch_rows=1), side_by_side=3)) == 1
+
+
 def test_other_threads_than_those_that_were_checked_are_refused(tmp_path, publish_classifier):
     folder = publish_classifier(tmp_path, session=SessionSettings(intra_op_threads=2))
     assert load(folder, intra_op_threads=2).version == "1"
