@@ -89,7 +89,7 @@ def test_runs_of_up_to_0_3_milliseconds_are_short():
     assert learned(tiny)[0].inline_rows == 11  # those of 8 rows take 0.208 ms
     assert learned(tiny, max_batch_rows=4)[0].inline_rows == 4
     assert learned(cached)[0].inline_rows == 0
-    assert learned(lambda rows: 0.1 * rows)[0].inline_rows == 3
+    assert learned(lambda rows: 0.09 * rows)[0].inline_rows == 3
 
 
 def test_the_gain_is_what_a_full_batch_spares_a_row():
