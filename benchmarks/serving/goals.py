@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from benchmarks.serving.digest import Digest
-from benchmarks.serving.plan import BUSY, OURS, PLAIN
+from benchmarks.serving.plan import BUSY, OURS, PLAIN, SINGLE
 from benchmarks.serving.results import Bare, Cell, Measurement
 from benchmarks.serving.summary import Summary, summary
 
@@ -79,10 +79,11 @@ def _against_bare(digest: Digest) -> Iterator[Goal]:
     for cell in digest.cells:
         place = f"{cell.model} model, rows: {cell.rows}, {cell.in_flight} in flight, {_workers(cell.workers)}"
         best = 1.0 if cell.model == "default" else digest.best_to_own(cell)
-        share = digest.against_bare(OURS, cell, partial(_rows_to_bare, best=best))
+        # The loop has one thread: what runs several times side by side would be ahead of it by that alone.
+        share = digest.against_bare(SINGLE, cell, partial(_rows_to_bare, best=best))
         if (limit := _share_of_bare(cell)) and share:
             loop = "the bare loop" if cell.model == "default" else "the bare loop at its best"
-            yield Goal(text=f"{place}: rows a second to {loop}", value=share, limit=limit)
+            yield Goal(text=f"{place}, one session: rows a second to {loop}", value=share, limit=limit)
         for name in EMPTY if cell.in_flight == 1 else ():
             empty = digest.of(name, cell)
             latency = digest.against_bare(OURS, cell, partial(_latency_to_bare, empty=empty))

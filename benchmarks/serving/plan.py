@@ -8,7 +8,7 @@ from benchmarks.serving.servers import SERVERS, Kind, Server
 
 # Of one row's run, about.
 ROW_SECONDS: Mapping[str, float] = {"default": 35e-6, "middle": 3e-3, "large": 38e-3}
-OURS, PLAIN = "keraport", "plain"
+OURS, SINGLE, PLAIN = "keraport", "keraport-single", "plain"
 BUSY = 64  # requests in flight
 STREAM_IN_FLIGHT, WAYS = (1, BUSY), ("unary", "stream")
 PACED_REQUESTS = 100  # at least, for a p99
@@ -69,7 +69,7 @@ class Plan:
     def arrivals_of(self, name: str, model: str, workers: int) -> tuple[str, ...]:
         """The open loops on a server: over one connection, which reaches one worker."""
         server = SERVERS[name]
-        if server.kind is Kind.LIMIT or not server.wire.grpc or workers > 1:
+        if server.kind is Kind.LIMIT or name == SINGLE or not server.wire.grpc or workers > 1:
             return ()
         if name in (OURS, PLAIN):
             return ("even", "random")
@@ -117,7 +117,7 @@ def bare_s(cell: Cell) -> float:
 
 def _weight(server: Server, cell: Cell) -> float:
     """The share of a load's seconds that a server gets: all of it where a goal rests on its figure."""
-    if server.name in (OURS, PLAIN):
+    if server.name in (OURS, SINGLE, PLAIN):
         return 1.0
     if server.kind is Kind.LIMIT:  # they know no model: only the bodies' sizes differ
         return 1.0 if cell.model == "default" or cell.in_flight == 1 else 0.5

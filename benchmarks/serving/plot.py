@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.serving.digest import Digest
+from benchmarks.serving.plan import OURS
 from benchmarks.serving.results import Cell
 from benchmarks.serving.servers import SERVERS, Kind
 from benchmarks.serving.summary import summary
@@ -93,11 +94,16 @@ def _line(axis: "Axes", digest: Digest, server: str, cells: list[Cell], colour: 
         return
     latencies, rates, _ = zip(*points, strict=True)
     look = {
-        Kind.OURS: {"color": OURS_COLOUR, "linewidth": 2.5, "zorder": 5},
+        Kind.OURS: {
+            "color": OURS_COLOUR,
+            "linewidth": 2.5 if server == OURS else 1.2,
+            "linestyle": "-" if server == OURS else "--",
+            "zorder": 5,
+        },
         Kind.LIMIT: {"color": LIMIT_COLOUR, "linestyle": "--" if server.endswith("aio") else ":"},
         Kind.PEER: {"color": colour},
     }[SERVERS[server].kind]
     axis.plot(latencies, rates, marker="o", markersize=4, label=server, **look)
-    if SERVERS[server].kind is Kind.OURS:
+    if server == OURS:
         for latency, rate, load in points:
             axis.annotate(str(load), (latency, rate), textcoords="offset points", xytext=(4, 5), fontsize=8)

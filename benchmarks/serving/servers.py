@@ -71,21 +71,25 @@ class Server:
     restless: bool = False
 
 
-def _keraport(order: Order) -> Command:
-    options = ["--repository", order.model.repository, "--port", order.port, "--workers", order.workers]
-    return Command(
-        arguments=[
-            order.python,
-            "-m",
-            "keraport",
-            "serve",
-            *map(str, options),
-            "--http-port=off",
-            "--metrics-port=off",
-        ],
-        environment={"PYTHONPATH": str(ROOT)},
-        folder=order.folder,
-    )
+def _keraport(*more: str) -> Callable[[Order], Command]:
+    def command(order: Order) -> Command:
+        options = ["--repository", order.model.repository, "--port", order.port, "--workers", order.workers]
+        return Command(
+            arguments=[
+                order.python,
+                "-m",
+                "keraport",
+                "serve",
+                *map(str, options),
+                "--http-port=off",
+                "--metrics-port=off",
+                *more,
+            ],
+            environment={"PYTHONPATH": str(ROOT)},
+            folder=order.folder,
+        )
+
+    return command
 
 
 def _script(name: str, argument: Callable[[Order], Path]) -> Callable[[Order], Command]:
@@ -186,7 +190,9 @@ def _litserve(order: Order) -> Command:
 SERVERS: Mapping[str, Server] = {
     server.name: server
     for server in (
-        Server(name="keraport", kind=Kind.OURS, command=_keraport),
+        Server(name="keraport", kind=Kind.OURS, command=_keraport()),
+        # One run at a time, as the bare loop.
+        Server(name="keraport-single", kind=Kind.OURS, command=_keraport("--sessions=1")),
         Server(
             name="empty-aio", kind=Kind.LIMIT, command=_script("empty_aio.py", lambda order: order.answers)
         ),
