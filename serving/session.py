@@ -50,6 +50,7 @@ class Session:
         self._session = session
         self.pace = Pace(batch_rows=1, batch_s=0.0, inline_rows=0, gain_s=0.0)
         self._part_rows = 1
+        self._steady = all(_is_steady(tensor) for tensor in manifest.inputs)
         check_file(manifest, session.get_inputs(), session.get_outputs())
         self._run = run_of(session, manifest.inputs, manifest.outputs)
         self._clock = _clock_of(session)
@@ -105,18 +106,19 @@ class Session:
     @property
     def at_once(self) -> AtOnce | None:
         """What runs a feed without a batch, for models that gain little from one."""
-        if not self.pace.inline_rows or self.pace.gain_s > FORMING_SECONDS:
+        if not self.runs_inline(1) or self.pace.gain_s > FORMING_SECONDS:
             return None
         return AtOnce(run=self._run, max_rows=self.pace.inline_rows)
 
     @property
     def ahead(self) -> bool:
         """Whether it is handed the next full batch while it runs one."""
-        return not self.runs_inline(self.pace.batch_rows) and self.pace.batch_s <= AHEAD_SECONDS
+        short = self._steady and self.pace.batch_s <= AHEAD_SECONDS
+        return short and not self.runs_inline(self.pace.batch_rows)
 
     def runs_inline(self, rows: int) -> bool:
         """Whether a batch of so many rows is short enough to run on the event loop."""
-        return rows <= self.pace.inline_rows
+        return self._steady and rows <= self.pace.inline_rows
 
     async def run(self, feed: Feed) -> Answer:
         """Run a batch: a short one here and now, a long one in a thread.
@@ -154,6 +156,11 @@ def _clock_of(session: ort.InferenceSession) -> Callable[[], float]:
     """The thread's own where it does all the work: workers that start together take its core in turns."""
     alone = session.get_session_options().intra_op_num_threads == 1 and session.get_providers() == [CPU]
     return time.thread_time if alone else time.perf_counter
+
+
+def _is_steady(tensor: TensorInfo) -> bool:
+    """Whether a row is always as long as the one of the warm-up, so that its time says how long others take."""
+    return tensor.datatype != "BYTES" and -1 not in tensor.shape[1:]
 
 
 def _neutral(tensor: TensorInfo, rows: int) -> np.ndarray[Any, Any]:

@@ -64,3 +64,15 @@ async def test_a_short_run_stays_whole(counting):
     session = counting(1)
     session.warm_up(ModelSettings(), Pace(batch_rows=2, batch_s=1.0, inline_rows=5, gain_s=0.0))
     assert (await session.run({"x": ROWS}))["y"][0, 0] == 500
+
+
+def test_what_may_be_of_any_length_is_never_taken_to_be_short(counting):
+    pace = Pace(batch_rows=64, batch_s=0.0001, inline_rows=64, gain_s=0.0)
+    told = {}
+    for width in (1, -1):
+        session = counting(width)
+        session.warm_up(ModelSettings(), pace)
+        told[width] = (session.runs_inline(1), session.at_once is not None)
+        session.warm_up(ModelSettings(), Pace(batch_rows=64, batch_s=0.01, inline_rows=0, gain_s=0.0))
+        told[width] += (session.ahead,)
+    assert told == {1: (True, True, True), -1: (False, False, False)}
