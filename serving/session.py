@@ -159,7 +159,7 @@ def _clock_of(session: ort.InferenceSession) -> Callable[[], float]:
 
 
 def _is_steady(tensor: TensorInfo) -> bool:
-    """Whether a row is always as long as the one of the warm-up, so that its time says how long others take."""
+    """Whether a row is always as large as the one of the warm-up: its time then says how long others take."""
     return tensor.datatype != "BYTES" and -1 not in tensor.shape[1:]
 
 
