@@ -1,6 +1,7 @@
 """HTTP's port: listen, stop."""
 
 import contextlib
+import math
 import socket
 
 from serving.engine import Engine
@@ -12,7 +13,7 @@ from serving.security.tls import ssl_context
 from serving.security.tokens import Tokens
 from serving.settings import ServerSettings
 
-# For answers on their way out once all are made.
+# For answers on their way out once all are made, at least.
 FLUSH_SECONDS = 2.0
 
 
@@ -45,17 +46,17 @@ class HttpEndpoint:
 
     async def open(self, listener: socket.socket) -> None:
         """Serve on a socket that listens already, and that several processes may share."""
-        await self._opened.enter_async_context(
+        self._server = await self._opened.enter_async_context(
             serve_http(
                 self._app,
                 listener,
                 limits=self._limits,
                 watcher=self._watcher,
                 ssl_context=self._ssl_context,
-                grace_s=FLUSH_SECONDS,
             )
         )
 
-    async def close(self) -> None:
-        """Stop to listen, once the answers that are made are on their way."""
+    async def close(self, within_s: float) -> None:
+        """Stop to listen, once the answers that are made have left or so many seconds are over."""
+        self._server.config.timeout_graceful_shutdown = math.ceil(max(FLUSH_SECONDS, within_s))
         await self._opened.aclose()

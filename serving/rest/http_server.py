@@ -79,7 +79,7 @@ async def serve_http(
     ssl_context: ssl.SSLContext | None = None,
     grace_s: float = 30.0,
     patience: Patience | None = None,
-) -> AsyncIterator[None]:
+) -> AsyncIterator[uvicorn.Server]:
     """Serve from entry to exit; what was asked by then is answered.
 
     Args:
@@ -88,7 +88,8 @@ async def serve_http(
         limits: of headers.
         watcher: is told of what is not HTTP.
         ssl_context: for TLS; None for plain HTTP.
-        grace_s: for the answers at exit; those that are not made by then are given up.
+        grace_s: for the answers at exit, unless what is yielded was configured anew; those that are not made
+            by then are given up.
         patience: with connections.
     """
     config = Config(
@@ -112,7 +113,7 @@ async def serve_http(
         await asyncio.wait([serving, listening], return_when=asyncio.FIRST_COMPLETED)
         if serving.done():
             await serving  # raises why
-        yield
+        yield server
     finally:
         listening.cancel()
         server.enough.set()

@@ -16,7 +16,7 @@ from serving.security.tls import grpc_credentials
 from serving.security.tokens import Tokens
 from serving.settings import Limits
 
-# For answers on their way out once all are made; streams such as health's Watch never end by themselves.
+# For streams that never end by themselves, such as health's Watch.
 FLUSH_SECONDS = 1.0
 
 
@@ -62,6 +62,10 @@ class GrpcEndpoint:
     async def refuse(self) -> None:
         """Say that the server is not ready."""
         await self._health.enter_graceful_shutdown()
+
+    async def flushed(self) -> None:
+        """Wait until all answers have left."""
+        await self._server.flushed()
 
     async def close(self) -> None:
         """Stop to listen."""

@@ -15,8 +15,12 @@ from serving.errors import AddressError
 from serving.rpc.call import HEADERS, Call, Ended, ignore, send_end
 from serving.rpc.core import NO_FLAGS, Event, cygrpc
 from serving.rpc.loop import CompletionLoop
+from serving.rpc.outgoing import Outgoing
 from serving.rpc.stream import Conversing, StreamCall
 from serving.rpc.unary import Answering, UnaryCall
+
+# RPCs that gRPC may hand over at once. Those beyond it keeps to itself, and cancels when it is to stop.
+AWAITED = 256
 
 Admit = Callable[[str, Call], None]
 
@@ -48,11 +52,19 @@ class Server:
             raise TypeError(f"the server runs in a CompletionLoop, not in {type(loop).__name__}")
         self._loop = loop
         self._queue = loop.queue
+        self._outgoing = outgoing = Outgoing()
         self._calls: dict[bytes, Callable[[Event], object]] = {
-            **{path.encode(): partial(UnaryCall, answer=answer) for path, answer in unary.items()},
-            **{path.encode(): partial(StreamCall, converse=converse) for path, converse in streams.items()},
+            **{
+                path.encode(): partial(UnaryCall, outgoing=outgoing, answer=answer)
+                for path, answer in unary.items()
+            },
+            **{
+                path.encode(): partial(StreamCall, outgoing=outgoing, converse=converse)
+                for path, converse in streams.items()
+            },
         }
         self._admit = admit
+        self._stopping = False
         self._server = cygrpc.Server([(name.encode(), value) for name, value in options], False)
         self._server.register_completion_queue(self._queue)
         self._over: asyncio.Future[None] = loop.create_future()
@@ -80,10 +92,16 @@ class Server:
     def start(self) -> None:
         """Take RPCs."""
         self._server.start()
-        self._server.request_call(self._queue, self._queue, self._requested)
+        for _ in range(AWAITED):
+            self._server.request_call(self._queue, self._queue, self._requested)
+
+    async def flushed(self) -> None:
+        """Wait until all answers that were given have left, however slowly they are read."""
+        await self._outgoing.none()
 
     async def stop(self, within_s: float) -> None:
         """Take no more, and wait for those under way; after so many seconds they are cancelled."""
+        self._stopping = True
         self._server.shutdown(self._queue, self._ended)
         try:
             await asyncio.wait_for(asyncio.shield(self._over), within_s)
@@ -94,7 +112,8 @@ class Server:
     def _requested(self, event: Event) -> None:
         if not event.success:
             return  # the server is stopping
-        self._server.request_call(self._queue, self._queue, self._requested)
+        if not self._stopping:  # else this one was found before
+            self._server.request_call(self._queue, self._queue, self._requested)
         begin = self._calls.get(event.call_details.method)
         try:
             if self._admit is not None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from serving.rpc.call import HEADERS, Call, send_end, send_ok
 from serving.rpc.core import NO_FLAGS, Event, Operation, cygrpc
+from serving.rpc.outgoing import Outgoing
 from serving.rpc.status import ended_by
 
 Conversing = Callable[["StreamCall"], Coroutine[Any, Any, None]]
@@ -15,10 +16,11 @@ Conversing = Callable[["StreamCall"], Coroutine[Any, Any, None]]
 class StreamCall(Call):
     """Holds a conversation, which is a coroutine; it is cancelled if the client goes."""
 
-    __slots__ = ("_headed", "_loop", "_task")
+    __slots__ = ("_headed", "_loop", "_outgoing", "_task")
 
-    def __init__(self, event: Event, converse: Conversing) -> None:
+    def __init__(self, event: Event, outgoing: Outgoing, converse: Conversing) -> None:
         super().__init__(event)
+        self._outgoing = outgoing
         self._headed = False
         self._loop = asyncio.get_running_loop()
         self._call.start_server_batch((cygrpc.ReceiveCloseOnServerOperation(NO_FLAGS),), self._closed)
@@ -36,7 +38,11 @@ class StreamCall(Call):
     async def send(self, content: bytes) -> None:
         """Send a message; returns once the client's window has room for more."""
         message = cygrpc.SendMessageOperation(content, NO_FLAGS)
-        await self._do(*self._heads(), message)
+        self._outgoing.begin()
+        try:
+            await self._do(*self._heads(), message)
+        finally:
+            self._outgoing.end()
 
     async def _run(self, converse: Conversing) -> None:
         try:

@@ -9,6 +9,7 @@ import grpc
 
 from serving.rpc.call import HEADERS, Call, Ended, ignore, send_end, send_ok
 from serving.rpc.core import NO_FLAGS, Event, cygrpc
+from serving.rpc.outgoing import Outgoing
 from serving.rpc.status import ended_by
 
 Answering = Callable[[bytes, Call], Coroutine[Any, Any, bytes]]
@@ -21,10 +22,11 @@ class UnaryCall(Call):
     up to there it must not ask for the current task.
     """
 
-    __slots__ = ("_answer", "_task")
+    __slots__ = ("_answer", "_outgoing", "_task")
 
-    def __init__(self, event: Event, answer: Answering) -> None:
+    def __init__(self, event: Event, outgoing: Outgoing, answer: Answering) -> None:
         super().__init__(event)
+        self._outgoing = outgoing
         self._answer = answer
         self._task: asyncio.Task[None] | None = None
         call = self._call
@@ -56,7 +58,11 @@ class UnaryCall(Call):
 
     def _send(self, content: bytes) -> None:
         message = cygrpc.SendMessageOperation(content, NO_FLAGS)
-        self._call.start_server_batch((HEADERS, message, send_ok(self.trailing)), ignore)
+        self._outgoing.begin()
+        self._call.start_server_batch((HEADERS, message, send_ok(self.trailing)), self._sent)
+
+    def _sent(self, _: Event) -> None:
+        self._outgoing.end()
 
     def _end(self, ended: Ended) -> None:
         self._call.start_server_batch((HEADERS, send_end(ended, self.trailing)), ignore)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+import time
 
 from serving.engine import Engine
 from serving.open_files import allow_open_files, connections_of
@@ -32,6 +33,7 @@ class Endpoints:
         self._engine = engine
         self._opened = contextlib.AsyncExitStack()
         self._grpc: GrpcEndpoint | None = None
+        self._until = 0.0
 
     async def open(self) -> None:
         """Take requests.
@@ -59,16 +61,20 @@ class Endpoints:
 
             http = HttpEndpoint(self._engine, watcher, settings, tokens=tokens, certificates=certificates)
             await http.open(socket.socket(fileno=self._start.http_socket))
-            self._opened.push_async_callback(http.close)
+            self._opened.push_async_callback(lambda: http.close(self._until - time.monotonic()))
 
     async def drain(self, grace_s: float) -> None:
         """Refuse what is new, answer what was accepted within so many seconds, stop to listen."""
         self._engine.draining = True
-        if self._grpc is not None:
-            await self._grpc.refuse()
+        self._until = time.monotonic() + grace_s
         try:
-            await asyncio.wait_for(self._engine.drained(), grace_s)
-            await asyncio.sleep(SETTLE_SECONDS)
+            async with asyncio.timeout(grace_s):
+                if self._grpc is not None:
+                    await self._grpc.refuse()
+                await self._engine.drained()
+                await asyncio.sleep(SETTLE_SECONDS)
+                if self._grpc is not None:
+                    await self._grpc.flushed()
         except TimeoutError:
             log.warning("requests were cut off after %g s of grace", grace_s)
         await self._opened.aclose()

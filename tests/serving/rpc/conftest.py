@@ -35,6 +35,7 @@ class Bench:
 
         self._stack.push_async_callback(stop)
         channel = await self._stack.enter_async_context(grpc.aio.insecure_channel(f"127.0.0.1:{port}"))
+        channel.server = server
         channel.stop_server = stop
         return channel
 

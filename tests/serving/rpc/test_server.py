@@ -249,6 +249,40 @@ async def test_a_stop_waits_for_what_is_under_way(bench):
     await stopping
 
 
+async def test_answers_that_are_read_slowly_are_waited_for(bench):
+    async def talk(stream):
+        for _ in range(20):
+            await stream.send(b"x" * 1_000_000)
+
+    channel = await bench.serve({"/t/echo": echo}, {"/t/talk": talk})
+    call = channel.stream_stream("/t/talk")(timeout=20)
+    await call.read()
+    assert await channel.unary_unary("/t/echo")(b"1", timeout=20) == b"1"
+    flushed = asyncio.create_task(channel.server.flushed())
+    await asyncio.sleep(0.1)
+    assert not flushed.done()
+    for _ in range(19):
+        await call.read()
+    await flushed
+    assert await call.read() is grpc.aio.EOF
+    await channel.server.flushed()
+
+
+async def test_an_answer_whose_client_is_gone_is_not_waited_for(bench):
+    async def talk(stream):
+        while True:
+            await stream.send(b"x" * 1_000_000)
+
+    channel = await bench.serve(streams={"/t/talk": talk})
+    call = channel.stream_stream("/t/talk")(timeout=20)
+    await call.read()
+    flushed = asyncio.create_task(channel.server.flushed())
+    await asyncio.sleep(0.05)
+    assert not flushed.done()
+    call.cancel()
+    await flushed
+
+
 async def test_a_stop_cancels_what_takes_too_long(bench):
     async def wait(_, __):
         await asyncio.Event().wait()
