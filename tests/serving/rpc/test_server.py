@@ -251,7 +251,7 @@ async def test_a_stop_waits_for_what_is_under_way(bench):
 
 async def test_answers_that_are_read_slowly_are_waited_for(bench):
     async def talk(stream):
-        for _ in range(20):
+        for _ in range(100):  # more than the client's window becomes
             await stream.send(b"x" * 1_000_000)
 
     channel = await bench.serve({"/t/echo": echo}, {"/t/talk": talk})
@@ -261,7 +261,7 @@ async def test_answers_that_are_read_slowly_are_waited_for(bench):
     flushed = asyncio.create_task(channel.server.flushed())
     await asyncio.sleep(0.1)
     assert not flushed.done()
-    for _ in range(19):
+    for _ in range(99):
         await call.read()
     await flushed
     assert await call.read() is grpc.aio.EOF
