@@ -37,7 +37,7 @@ IDENTITY = 1 << 0  # in gRPC's set of compression algorithms
 def channel_options(
     limits: Limits, *, reuse_port: bool, max_connections: int, patience: Patience | None = None
 ) -> tuple[tuple[str, int], ...]:
-    """Options of a `grpc.aio.server`.
+    """Options of gRPC's core for a server.
 
     Args:
         limits: of messages, headers and streams.
