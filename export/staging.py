@@ -1,4 +1,4 @@
-"""Folders that are built out of sight, to appear by one rename; what a killed process left of them is removed."""
+"""Folders that are built out of sight to appear by one rename; what killed processes left is removed."""
 
 import contextlib
 import fcntl

@@ -1,0 +1,47 @@
+"""`keraport edge`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from export.options_cli import REPOSITORY, RUNS, AsJson, TimeLimit
+
+
+def edge(
+    target: Annotated[
+        Path, typer.Argument(help="A published version, its model or the repository (the newest version).")
+    ] = REPOSITORY,
+    *,
+    out: Annotated[Path, typer.Option(help="The kit's folder: new, empty, or an untouched kit.")],
+    data: Annotated[
+        str | None, typer.Option(help="Data for golden vectors and accuracies; by default the version's own.")
+    ] = None,
+    time_limit: TimeLimit = 1800,
+    as_json: AsJson = False,
+) -> None:
+    """Write a folder for firmware: the int8 model, its settings, and vectors that prove it on the device.
+
+    Exit codes: 0 written, 2 wrong usage or input.
+    """
+    import msgspec
+
+    from export.console import ConsoleListener, make_console
+    from export.edge.folder import check_out
+    from export.edge.kit import KitOptions, make_kit
+    from export.edge.kit_table import print_kit
+    from export.edge.subject import find_subject
+    from export.served import own_data
+    from training.datasets import load_dataset
+
+    check_out(out)
+    subject = find_subject(target)
+    dataset = load_dataset(data) if data else own_data(subject.target, subject.folder, RUNS)
+    options = KitOptions(time_limit_s=time_limit)
+    with ConsoleListener(make_console(sys.stderr)) as listener:
+        kit = make_kit(subject, dataset, out, options=options, listener=listener)
+    if as_json:
+        typer.echo(msgspec.json.encode(kit))
+    else:
+        print_kit(make_console(sys.stdout), kit, out)
