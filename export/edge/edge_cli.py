@@ -18,12 +18,16 @@ def edge(
     data: Annotated[
         str | None, typer.Option(help="Data for golden vectors and accuracies; by default the version's own.")
     ] = None,
+    samples: Annotated[
+        int, typer.Option(min=1, help="Test samples that prove it, beside the golden vectors.")
+    ] = 1000,
     time_limit: TimeLimit = 1800,
     as_json: AsJson = False,
 ) -> None:
     """Write a folder for firmware: the int8 model, its settings, and vectors that prove it on the device.
 
-    Exit codes: 0 written, 2 wrong usage or input.
+    Exit codes: 0 written, 1 written, but no part of it answers as the reference kernels do, 2 wrong usage or
+    input.
     """
     import msgspec
 
@@ -38,10 +42,11 @@ def edge(
     check_out(out)
     subject = find_subject(target)
     dataset = load_dataset(data) if data else own_data(subject.target, subject.folder, RUNS)
-    options = KitOptions(time_limit_s=time_limit)
+    options = KitOptions(samples=samples, time_limit_s=time_limit)
     with ConsoleListener(make_console(sys.stderr)) as listener:
         kit = make_kit(subject, dataset, out, options=options, listener=listener)
     if as_json:
         typer.echo(msgspec.json.encode(kit))
     else:
         print_kit(make_console(sys.stdout), kit, out)
+    raise typer.Exit(int(not kit.proven))

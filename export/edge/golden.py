@@ -91,9 +91,14 @@ def take_golden(subject: Subject, dataset: Dataset, kernels: ReferenceKernels) -
     At least 64 samples, the same number of every class as far as there are so many; of data without classes
     simply the first 64.
     """
+    label = _labels(dataset) if subject.classes else None
+    index = np.arange(min(FEWEST, len(dataset.test))) if label is None else first_of_each(label)
+    return _run(subject, dataset, kernels, index)
+
+
+def _run(subject: Subject, dataset: Dataset, kernels: ReferenceKernels, index: NDArray[np.int64]) -> Golden:
     samples = samples_of(subject, dataset)
     label = _labels(dataset) if subject.classes else None
-    index = np.arange(min(FEWEST, len(samples))) if label is None else first_of_each(label)
     numbers = kernels.quantize(samples[index])
     output = kernels.run(numbers)
     return Golden(
@@ -104,6 +109,12 @@ def take_golden(subject: Subject, dataset: Dataset, kernels: ReferenceKernels) -
         label=None if label is None else label[index],
         expected=classes_of(output) if subject.classes else None,
     )
+
+
+def take_test(subject: Subject, dataset: Dataset, kernels: ReferenceKernels, count: int) -> Golden:
+    """The first test samples, run; too many for a kit, enough for a proof."""
+    index = np.arange(min(count, len(dataset.test)))
+    return _run(subject, dataset, kernels, index)
 
 
 def classes_of(output: Bytes) -> NDArray[np.int64]:

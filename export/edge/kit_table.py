@@ -26,11 +26,26 @@ def print_kit(console: Console, kit: Kit, out: Path) -> None:
 
 def kit_lines(kit: Kit) -> list[str]:
     """What a kit needs and was proven on, one line each."""
+    return [*_portable_lines(kit), *_tflm_lines(kit)]
+
+
+def _portable_lines(kit: Kit) -> list[str]:
+    portable, test = kit.portable, kit.host.test
+    if portable.arena_bytes is None:
+        return [f"C without a runtime: left out, {printable(portable.reason)}"]
+    memory = portable.arena_bytes + kit.input.bytes + kit.output.bytes
+    return [
+        f"C without a runtime: {test.summary if test else 'not proven, for want of a C compiler here'}",
+        f"  {memory:,} bytes of RAM with input and output, {portable.constant_bytes:,} of constants",
+    ]
+
+
+def _tflm_lines(kit: Kit) -> list[str]:
     tflm = kit.tflm
-    if tflm.arena_minimum is None:
+    if tflm.golden is None or tflm.test is None:
         return [f"TensorFlow Lite Micro: left out, {printable(tflm.reason)}"]
     return [
-        f"TensorFlow Lite Micro: {tflm.differing_bytes} of {tflm.compared_bytes:,} bytes differ on "
-        f"{kit.golden.vectors} golden vectors; arena {tflm.arena_minimum:,} bytes, "
-        f"{tflm.arena_bytes:,} with the margin"
+        f"TensorFlow Lite Micro: {tflm.test.summary}",
+        f"  of the golden vectors {tflm.golden.differing_bytes:,} bytes differ",
+        f"  an arena of {tflm.arena_minimum:,} bytes is enough, {tflm.arena_bytes:,} with the margin",
     ]

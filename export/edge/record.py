@@ -5,6 +5,8 @@ from pathlib import Path
 
 import msgspec
 
+from export.edge.host_check import HostFacts
+from export.edge.portable_c import PortableFacts
 from export.edge.subject import Tensor
 from export.edge.tflm_check import TflmFacts
 from export.errors import KitError, first_line
@@ -65,7 +67,9 @@ class Kit:
         operators: of the int8 file.
         dataset: the data that golden vectors and accuracies come from.
         golden: of the golden vectors.
-        tflm: what TensorFlow Lite Micro's kernels need, and that they answer alike.
+        portable: what the C without a runtime needs, or why there is none.
+        host: what this machine made of that C.
+        tflm: what TensorFlow Lite Micro's kernels need, and how alike they answer.
         packages: versions of what made the kit.
         files: every other file, sorted by path.
     """
@@ -85,9 +89,16 @@ class Kit:
     operators: tuple[OperatorFacts, ...]
     dataset: DataInfo
     golden: GoldenFacts
+    portable: PortableFacts
+    host: HostFacts
     tflm: TflmFacts
     packages: dict[str, str]
     files: tuple[KitFile, ...] = ()
+
+    @property
+    def proven(self) -> bool:
+        """Whether some part of it answers as the reference kernels do, and so inherits their verdict."""
+        return self.host.proven or self.tflm.proven
 
 
 def list_files(folder: Path) -> tuple[KitFile, ...]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from export.edge.difference import Difference, compare
 from export.edge.golden import Golden
 from export.edge.subject import Subject
 from export.errors import WorkerError, first_line
@@ -23,11 +24,13 @@ class TflmOrder:
 
     Attributes:
         path: of the int8 file.
-        vectors: where `input` and `output` are, as `write_arrays` left them.
+        vectors: where `golden/input`, `golden/output`, `test/input`, `test/output` are, by `write_arrays`.
+        classes: whether the outputs score classes.
     """
 
     path: Path
     vectors: Path
+    classes: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,36 +40,48 @@ class TflmFacts:
     Attributes:
         arena_minimum: the smallest arena, in steps of 16 bytes, in which it starts; None if it cannot be run.
         arena_bytes: with the margin.
-        differing_bytes: of the answers to all vectors, under the smallest arena.
-        compared_bytes: of these.
+        golden: the golden vectors, in the smallest arena.
+        test: the first test samples.
         release: of the runtime.
         reason: why it cannot be run, in one line; empty if it can.
     """
 
     arena_minimum: int | None = None
     arena_bytes: int = 0
-    differing_bytes: int = 0
-    compared_bytes: int = 0
+    golden: Difference | None = None
+    test: Difference | None = None
     release: str = ""
     reason: str = ""
 
+    @property
+    def proven(self) -> bool:
+        """Whether no byte differs."""
+        return all(part is not None and not part.differing_bytes for part in (self.golden, self.test))
 
-def check_tflm(subject: Subject, golden: Golden, scratch: Path, *, time_limit_s: float) -> TflmFacts:
-    """Run the golden vectors through TensorFlow Lite Micro, in a process of its own, which may crash.
+
+def check_tflm(
+    subject: Subject, golden: Golden, test: Golden, scratch: Path, *, time_limit_s: float
+) -> TflmFacts:
+    """Run golden vectors and test samples through TensorFlow Lite Micro, in a process that may crash.
 
     Args:
         subject: the model.
         golden: its vectors.
+        test: test samples.
         scratch: a folder for what the process is handed.
         time_limit_s: seconds that it may take.
 
     Raises:
         ModuleNotFoundError: tflite-micro is not installed.
     """
-    vectors = write_arrays(scratch / "vectors", {"input": golden.input, "output": golden.output})
+    parts = {"golden": golden, "test": test}
+    arrays = {f"{name}/input": part.input for name, part in parts.items()}
+    arrays |= {f"{name}/output": part.output for name, part in parts.items()}
+    vectors = write_arrays(scratch / "vectors", arrays)
+    order = TflmOrder(path=subject.path, vectors=vectors, classes=subject.classes is not None)
     with Workers(scratch, time_limit_s=time_limit_s) as workers:
         try:
-            return workers.call(run_tflm, TflmOrder(path=subject.path, vectors=vectors))
+            return workers.call(run_tflm, order)
         except WorkerError as error:
             return TflmFacts(reason=f"TensorFlow Lite Micro cannot run it: {error}")
 
@@ -88,20 +103,23 @@ def run_tflm(order: TflmOrder) -> TflmFacts:
     if minimum is None:
         return TflmFacts(reason="TensorFlow Lite Micro lacks an operator of it, or a version of one")
     interpreter = runtime.Interpreter.from_bytes(content, arena_size=minimum)
-    arrays = read_arrays(order.vectors)
-    differing = 0
-    for numbers, expected in zip(arrays["input"], arrays["output"], strict=True):
+    differences = []
+    for part in ("golden", "test"):
+        arrays = read_arrays(order.vectors, part)
+        found = np.empty(arrays["output"].shape, np.int8)
         try:
-            interpreter.set_input(numbers[np.newaxis], 0)
-            interpreter.invoke()
+            for place, numbers in enumerate(arrays["input"]):
+                interpreter.set_input(numbers[np.newaxis], 0)
+                interpreter.invoke()
+                found[place] = interpreter.get_output(0)[0]
         except (RuntimeError, ValueError) as error:
             return TflmFacts(reason=f"TensorFlow Lite Micro cannot run it: {first_line(error)}")
-        differing += int((interpreter.get_output(0).ravel() != expected.ravel()).sum())
+        differences.append(compare(found, arrays["output"], classes=order.classes))
     return TflmFacts(
         arena_minimum=minimum,
         arena_bytes=-(-(minimum + MARGIN) // STEP) * STEP,
-        differing_bytes=differing,
-        compared_bytes=arrays["output"].size,
+        golden=differences[0],
+        test=differences[1],
         release=__version__,
     )
 
