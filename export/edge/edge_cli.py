@@ -21,30 +21,41 @@ def edge(
     samples: Annotated[
         int, typer.Option(min=1, help="Test samples that prove it, beside the golden vectors.")
     ] = 1000,
+    flash: Annotated[str | None, typer.Option(help="Flash of the device, such as 64K.")] = None,
+    ram: Annotated[str | None, typer.Option(help="RAM that the model may take, such as 48K.")] = None,
     time_limit: TimeLimit = 1800,
     as_json: AsJson = False,
 ) -> None:
     """Write a folder for firmware: the int8 model, its settings, and vectors that prove it on the device.
 
-    Exit codes: 0 written, 1 written, but no part of it answers as the reference kernels do, 2 wrong usage or
-    input.
+    Exit codes: 0 written, 1 the model does not fit, or no part of the written kit answers as the reference
+    kernels do, 2 wrong usage or input.
     """
     import msgspec
 
     from export.console import ConsoleListener, make_console
+    from export.edge.budget import Budget, OverBudgetError, parse_size
     from export.edge.folder import check_out
     from export.edge.kit import KitOptions, make_kit
-    from export.edge.kit_table import print_kit
+    from export.edge.kit_table import print_kit, print_space
     from export.edge.subject import find_subject
     from export.served import own_data
     from training.datasets import load_dataset
 
+    budget = Budget(flash_bytes=parse_size(flash), ram_bytes=parse_size(ram))
     check_out(out)
     subject = find_subject(target)
     dataset = load_dataset(data) if data else own_data(subject.target, subject.folder, RUNS)
-    options = KitOptions(samples=samples, time_limit_s=time_limit)
-    with ConsoleListener(make_console(sys.stderr)) as listener:
-        kit = make_kit(subject, dataset, out, options=options, listener=listener)
+    options = KitOptions(samples=samples, budget=budget, time_limit_s=time_limit)
+    try:
+        with ConsoleListener(make_console(sys.stderr)) as listener:
+            kit = make_kit(subject, dataset, out, options=options, listener=listener)
+    except OverBudgetError as error:
+        if as_json:
+            typer.echo(msgspec.json.encode({"over_budget": str(error), "rows": error.rows}))
+        else:
+            print_space(make_console(sys.stdout), error.rows, str(error))
+        raise typer.Exit(1) from error
     if as_json:
         typer.echo(msgspec.json.encode(kit))
     else:

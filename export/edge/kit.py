@@ -2,20 +2,25 @@
 
 import shutil
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import metadata, resources
 from pathlib import Path
 
+from export.edge.budget import Budget, check_budget
+from export.edge.code_size import CodeSize, measure_code
 from export.edge.folder import kit_folder
-from export.edge.golden import ReferenceKernels, take_golden, take_test
+from export.edge.golden import Golden, ReferenceKernels, take_golden, take_test
 from export.edge.golden_files import write_golden
 from export.edge.host_check import HostFacts, check_on_host
+from export.edge.mistakes import measure_mistakes
 from export.edge.model_data import write_model_data
-from export.edge.portable_c import write_portable_c
+from export.edge.portable_c import PortableFacts, write_portable_c
+from export.edge.readme import write_readme
 from export.edge.record import ABI_VERSION, GoldenFacts, Kit, list_files, write_kit
 from export.edge.settings_header import write_settings
 from export.edge.subject import Subject
 from export.edge.tflm_check import check_tflm
+from export.edge.tflm_example import write_tflm_example
 from export.formats import Format
 from export.listener import Listener
 from export.manifest import DataInfo
@@ -36,10 +41,12 @@ class KitOptions:
 
     Attributes:
         samples: how many test samples prove it, beside the golden vectors.
+        budget: what the device has.
         time_limit_s: seconds that one step may take.
     """
 
     samples: int = 1000
+    budget: Budget = field(default_factory=Budget)
     time_limit_s: float = 1800.0
 
 
@@ -56,27 +63,55 @@ def make_kit(
         listener: told of progress.
 
     Raises:
+        OverBudgetError: it does not fit.
         KitError: it cannot be made; what was in `out` is left as it was.
         ModuleNotFoundError: a package of the extra `edge` is not installed.
     """
     with kit_folder(out) as folder, tempfile.TemporaryDirectory(prefix="keraport-") as scratch:
-        _copy_models(subject, folder)
-        write_model_data(subject, folder)
-        with listener.during("running the reference kernels"):
+        kit = _Build(folder, Path(scratch), options, listener).write(subject, dataset)
+        check_budget(kit, subject, options.budget)
+        write_readme(kit, folder)
+        kit = replace(kit, files=list_files(folder))
+        write_kit(kit, folder)
+    return kit
+
+
+@dataclass(frozen=True, slots=True)
+class _Build:
+    """A kit being built.
+
+    Attributes:
+        folder: of the kit.
+        scratch: for what does not go into it.
+        options: of it.
+        listener: told of progress.
+    """
+
+    folder: Path
+    scratch: Path
+    options: KitOptions
+    listener: Listener
+
+    def write(self, subject: Subject, dataset: Dataset) -> Kit:
+        """Write everything but the texts that speak of all of it."""
+        with self.listener.during("running the reference kernels"):
             kernels = ReferenceKernels(subject.path)
             golden = take_golden(subject, dataset, kernels)
-            test = take_test(subject, dataset, kernels, options.samples)
-        write_golden(subject, golden, dataset.source, folder)
-        with listener.during("measuring the arena of TensorFlow Lite Micro"):
-            tflm = check_tflm(subject, golden, test, Path(scratch), time_limit_s=options.time_limit_s)
-        write_settings(subject, tflm, folder)
-        portable = write_portable_c(subject, ABI_VERSION, folder)
-        host = HostFacts()
-        if portable.arena_bytes is not None:
-            copy_files(folder, "verify.c", "Makefile", *(PREPROCESSING if subject.pixels else ()))
-            with listener.during("building and running the C"):
-                host = check_on_host(folder, test, Path(scratch), time_limit_s=options.time_limit_s)
-        kit = Kit(
+            test = take_test(subject, dataset, kernels, self.options.samples)
+            mistakes = measure_mistakes(subject, test, kernels)
+        _copy_models(subject, self.folder)
+        write_model_data(subject, self.folder)
+        write_golden(subject, golden, dataset.source, self.folder)
+        with self.listener.during("running TensorFlow Lite Micro"):
+            limit = self.options.time_limit_s
+            tflm = check_tflm(subject, golden, test, self.scratch, time_limit_s=limit)
+        write_settings(subject, tflm, self.folder)
+        if tflm.arena_minimum is not None:
+            write_tflm_example(subject, self.folder)
+        if mistakes:
+            copy_files(self.folder, "python/classify.py")
+        portable, host, code = self._write_c(subject, test)
+        return Kit(
             model=subject.manifest.model,
             version=subject.manifest.version,
             sha256=subject.sha256,
@@ -89,14 +124,23 @@ def make_kit(
             operators=subject.operators,
             dataset=DataInfo(name=dataset.source, sha256=dataset.sha256, samples=len(dataset.test)),
             golden=GoldenFacts(vectors=len(golden), wrong=golden.wrong),
-            tflm=tflm,
             portable=portable,
             host=host,
+            code=code,
+            tflm=tflm,
+            mistakes=mistakes,
             packages={name: metadata.version(name) for name in PACKAGES},
         )
-        kit = replace(kit, files=list_files(folder))
-        write_kit(kit, folder)
-    return kit
+
+    def _write_c(self, subject: Subject, test: Golden) -> tuple[PortableFacts, HostFacts, CodeSize | None]:
+        """The C without a runtime, what this machine makes of it, and how large it is."""
+        portable = write_portable_c(subject, ABI_VERSION, self.folder)
+        if portable.arena_bytes is None:
+            return portable, HostFacts(), None
+        copy_files(self.folder, "verify.c", "Makefile", *(PREPROCESSING if subject.pixels else ()))
+        with self.listener.during("building and running the C"):
+            host = check_on_host(self.folder, test, self.scratch, time_limit_s=self.options.time_limit_s)
+            return portable, host, measure_code(self.folder, self.scratch)
 
 
 def copy_files(folder: Path, *names: str) -> None:

@@ -1,11 +1,13 @@
 """What `keraport edge` prints of a kit."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from export.edge.budget import FLASH, RAM, Row, total
 from export.edge.record import Kit
 from export.reporting.markup import printable
 
@@ -21,7 +23,23 @@ def print_kit(console: Console, kit: Kit, out: Path) -> None:
         table.add_row(file.path, f"{file.bytes:,}")
     console.print(table)
     console.print(Text("\n".join(["", *kit_lines(kit)])))
+    if not kit.proven:
+        console.print(Text("not proven: no part of it answers as the reference kernels do, byte for byte"))
     console.print(Text(f"wrote {printable(str(out))}: {printable(kit.model)} version {kit.version}"))
+
+
+def print_space(console: Console, rows: Sequence[Row], message: str) -> None:
+    """Print what takes flash and RAM, and that it is too much."""
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, GAP, 0, 0))
+    table.add_column("memory")
+    table.add_column("bytes", justify="right")
+    table.add_column("what")
+    for row in rows:
+        table.add_row(row.memory, f"{row.bytes:,}", row.what)
+    for memory in (FLASH, RAM):
+        table.add_row(memory, f"{total(tuple(rows), memory):,}", "in all")
+    console.print(table)
+    console.print(Text(f"nothing written: {printable(message)}"))
 
 
 def kit_lines(kit: Kit) -> list[str]:
@@ -33,11 +51,18 @@ def _portable_lines(kit: Kit) -> list[str]:
     portable, test = kit.portable, kit.host.test
     if portable.arena_bytes is None:
         return [f"C without a runtime: left out, {printable(portable.reason)}"]
-    memory = portable.arena_bytes + kit.input.bytes + kit.output.bytes
     return [
         f"C without a runtime: {test.summary if test else 'not proven, for want of a C compiler here'}",
-        f"  {memory:,} bytes of RAM with input and output, {portable.constant_bytes:,} of constants",
+        f"  {kit.ram_bytes:,} bytes of RAM with input and output, {_flash(kit)}",
     ]
+
+
+def _flash(kit: Kit) -> str:
+    if kit.code is None:
+        return (
+            f"{kit.portable.constant_bytes:,} of constants and the code, which no compiler here could measure"
+        )
+    return f"{kit.code.flash_bytes:,} of flash, compiled by -Os for {kit.code.target}"
 
 
 def _tflm_lines(kit: Kit) -> list[str]:

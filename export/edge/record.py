@@ -5,7 +5,9 @@ from pathlib import Path
 
 import msgspec
 
+from export.edge.code_size import CodeSize
 from export.edge.host_check import HostFacts
+from export.edge.mistakes import Mistake
 from export.edge.portable_c import PortableFacts
 from export.edge.subject import Tensor
 from export.edge.tflm_check import TflmFacts
@@ -70,6 +72,8 @@ class Kit:
         portable: what the C without a runtime needs, or why there is none.
         host: what this machine made of that C.
         tflm: what TensorFlow Lite Micro's kernels need, and how alike they answer.
+        code: what a compiler made of that C; None where none is installed.
+        mistakes: in preprocessing, and what each does; the right way first.
         packages: versions of what made the kit.
         files: every other file, sorted by path.
     """
@@ -92,8 +96,18 @@ class Kit:
     portable: PortableFacts
     host: HostFacts
     tflm: TflmFacts
+    code: CodeSize | None
+    mistakes: tuple[Mistake, ...]
     packages: dict[str, str]
     files: tuple[KitFile, ...] = ()
+
+    @property
+    def ram_bytes(self) -> int | None:
+        """What the C takes of RAM, without the stack; None if there is no C."""
+        if self.portable.arena_bytes is None:
+            return None
+        static = self.code.static_bytes if self.code else 0
+        return self.portable.arena_bytes + static + self.input.bytes + self.output.bytes
 
     @property
     def proven(self) -> bool:

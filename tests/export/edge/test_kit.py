@@ -11,6 +11,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from tflite_micro import runtime
 
 from export.converters.tflite_metadata import MOST_BYTES, read_metadata
+from export.edge.golden import ReferenceKernels
 from training.datasets import load_dataset
 
 
@@ -177,3 +178,17 @@ def test_the_arena_is_enough_and_16_bytes_less_than_the_minimum_are_not(made_kit
     with pytest.raises(RuntimeError):
         runtime.Interpreter.from_bytes(content, arena_size=minimum - 16)
     assert said["tflm"]["arena_bytes"] >= minimum + 1024
+
+
+@pytest.mark.slow
+def test_the_accuracy_under_tensorflow_lite_micro_is_that_of_the_reference_kernels(kit):
+    test, kernels = load_dataset("mnist").test, ReferenceKernels(kit / "model_int8.tflite")
+    numbers = kernels.quantize(test.inputs["x"])
+    opened = runtime.Interpreter.from_bytes((kit / "model_int8.tflite").read_bytes(), arena_size=1 << 16)
+    found = np.empty(len(numbers), np.int64)
+    for place in range(len(numbers)):
+        opened.set_input(numbers[place : place + 1], 0)
+        opened.invoke()
+        found[place] = opened.get_output(0)[0].argmax()
+    expected = kernels.run(numbers).argmax(axis=1)
+    assert (found == test.y).sum() == (expected == test.y).sum()

@@ -158,9 +158,12 @@ def test_a_model_with_an_operator_that_the_generator_lacks_gets_the_rest(
     values = zoo.feed(model, 70)["values"]
     data = save_data(tmp_path / "data.npz", values, values[:, :3])
     result = keraport("edge", version, "--out", tmp_path / "kit", "--data", data)
-    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.returncode == 1, result.stdout + result.stderr
     assert "C without a runtime: left out" in result.stdout
     assert "it does not know TANH" in result.stdout
-    assert "TensorFlow Lite Micro: 0 of 210 bytes differ on 70 samples" in result.stdout
+    # Its kernel of tanh rounds otherwise than LiteRT's: nothing here may inherit a verdict.
+    assert re.search("TensorFlow Lite Micro: [1-9][0-9]* of 210 bytes differ on 70 samples", result.stdout)
+    assert "not proven" in result.stdout
+    assert "resolver.AddTanh()" in (tmp_path / "kit" / "tflm" / "main.cc").read_text()
     assert not list((tmp_path / "kit").glob("infer.*"))
     assert "MODEL_TFLM_ARENA_BYTES" in (tmp_path / "kit" / "model_settings.h").read_text()
