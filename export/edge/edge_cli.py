@@ -21,6 +21,9 @@ def edge(
     samples: Annotated[
         int, typer.Option(min=1, help="Test samples that prove it, beside the golden vectors.")
     ] = 1000,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Run the C on emulated processors too, where QEMU is installed.")
+    ] = False,
     flash: Annotated[str | None, typer.Option(help="Flash of the device, such as 64K.")] = None,
     ram: Annotated[str | None, typer.Option(help="RAM that the model may take, such as 48K.")] = None,
     time_limit: TimeLimit = 1800,
@@ -46,7 +49,7 @@ def edge(
     check_out(out)
     subject = find_subject(target)
     dataset = load_dataset(data) if data else own_data(subject.target, subject.folder, RUNS)
-    options = KitOptions(samples=samples, budget=budget, time_limit_s=time_limit)
+    options = KitOptions(samples=samples, verify=verify, budget=budget, time_limit_s=time_limit)
     try:
         with ConsoleListener(make_console(sys.stderr)) as listener:
             kit = make_kit(subject, dataset, out, options=options, listener=listener)

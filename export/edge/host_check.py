@@ -1,21 +1,21 @@
 """The C without a runtime on this machine: the kit's own verify, and test samples through it."""
 
 import shutil
-import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from export.edge.difference import Difference, compare
 from export.edge.golden import Golden
-from export.errors import KitError
+from export.edge.programs import run_program
 
 COMPILER = "cc"
 STRICT = ("-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-O2")
-PREPROCESS = "preprocess.c"
-LISTED = 5
+SOURCES = ("verify.c", "infer.c", "preprocess.c")
+INPUTS, OUTPUTS = "inputs", "outputs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,11 @@ class HostFacts:
         return bool(self.golden) and self.test is not None and not self.test.differing_bytes
 
 
+def sources_of(folder: Path) -> list[Path]:
+    """What verify is built from; a model that takes no pixels has no preprocessing."""
+    return [path for name in SOURCES if (path := folder / name).is_file()]
+
+
 def check_on_host(folder: Path, test: Golden, scratch: Path, *, time_limit_s: float) -> HostFacts:
     """Build a kit's verify strictly, run it, and send it the test samples.
 
@@ -50,27 +55,28 @@ def check_on_host(folder: Path, test: Golden, scratch: Path, *, time_limit_s: fl
     """
     if shutil.which(COMPILER) is None:
         return HostFacts()
-    sources = [path for name in ("verify.c", "infer.c", PREPROCESS) if (path := folder / name).is_file()]
     program = scratch / "verify"
-    _run([COMPILER, *STRICT, "-I", str(folder), *map(str, sources), "-o", str(program)], time_limit_s)
-    golden = _run([str(program)], time_limit_s, allowed=(0, 1))
-    given, answered = scratch / "inputs", scratch / "outputs"
-    given.write_bytes(test.input.tobytes())
-    _run([str(program), str(given), str(answered)], time_limit_s)
-    found = np.fromfile(answered, np.int8).reshape(test.output.shape)
+    command = [COMPILER, *STRICT, "-I", str(folder), *map(str, sources_of(folder)), "-o", str(program)]
+    run_program(command, time_limit_s=time_limit_s)
+    golden, _ = run_program([program], time_limit_s=time_limit_s, allowed=(0, 1))
+    found = stream(lambda *files: [str(program), *files], test, scratch, time_limit_s=time_limit_s)
     return HostFacts(golden=golden == 0, test=compare(found, test.output, classes=test.expected is not None))
 
 
-def _run(command: Sequence[str], time_limit_s: float, *, allowed: tuple[int, ...] = (0,)) -> int:
-    try:
-        done = subprocess.run(  # noqa: S603  (no shell; our own arguments)
-            command, capture_output=True, text=True, errors="replace", timeout=time_limit_s, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise KitError(f"{command[0]} gave no result within {time_limit_s:g} s: raise --time-limit") from None
-    if done.returncode not in allowed:
-        said = " ".join((done.stderr or done.stdout).split("\n")[:LISTED])
-        raise KitError(
-            f"{command[0]} fails on the kit's C ({said[:300]}): use another compiler, by CC or PATH"
-        )
-    return done.returncode
+def stream(
+    command: Callable[[str, str], Sequence[str]], test: Golden, scratch: Path, *, time_limit_s: float
+) -> NDArray[np.int8]:
+    """Send samples through a built verify by files.
+
+    Args:
+        command: that runs it on a file of inputs, to write one of outputs.
+        test: the samples.
+        scratch: where to run it.
+        time_limit_s: seconds that it may take.
+
+    Raises:
+        KitError: it fails.
+    """
+    (scratch / INPUTS).write_bytes(test.input.tobytes())
+    run_program(command(INPUTS, OUTPUTS), time_limit_s=time_limit_s, cwd=scratch)
+    return np.fromfile(scratch / OUTPUTS, np.int8).reshape(test.output.shape)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from importlib import metadata, resources
 from pathlib import Path
 
+from export.edge.boards import BOARDS, BoardFacts, verify_on_board
 from export.edge.budget import Budget, check_budget
 from export.edge.code_size import CodeSize, measure_code
 from export.edge.folder import kit_folder
@@ -41,11 +42,13 @@ class KitOptions:
 
     Attributes:
         samples: how many test samples prove it, beside the golden vectors.
+        verify: whether to run the C on emulated processors too.
         budget: what the device has.
         time_limit_s: seconds that one step may take.
     """
 
     samples: int = 1000
+    verify: bool = False
     budget: Budget = field(default_factory=Budget)
     time_limit_s: float = 1800.0
 
@@ -111,6 +114,7 @@ class _Build:
         if mistakes:
             copy_files(self.folder, "python/classify.py")
         portable, host, code = self._write_c(subject, test)
+        boards = self._run_boards() if portable.arena_bytes is not None and self.options.verify else ()
         return Kit(
             model=subject.manifest.model,
             version=subject.manifest.version,
@@ -127,6 +131,7 @@ class _Build:
             portable=portable,
             host=host,
             code=code,
+            boards=boards,
             tflm=tflm,
             mistakes=mistakes,
             packages={name: metadata.version(name) for name in PACKAGES},
@@ -141,6 +146,14 @@ class _Build:
         with self.listener.during("building and running the C"):
             host = check_on_host(self.folder, test, self.scratch, time_limit_s=self.options.time_limit_s)
             return portable, host, measure_code(self.folder, self.scratch)
+
+    def _run_boards(self) -> tuple[BoardFacts, ...]:
+        found = []
+        for board in BOARDS:
+            with self.listener.during(f"running the C on {board.cpu}"):
+                limit = self.options.time_limit_s
+                found.append(verify_on_board(board, self.folder, self.scratch, time_limit_s=limit))
+        return tuple(found)
 
 
 def copy_files(folder: Path, *names: str) -> None:

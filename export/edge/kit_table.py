@@ -23,9 +23,32 @@ def print_kit(console: Console, kit: Kit, out: Path) -> None:
         table.add_row(file.path, f"{file.bytes:,}")
     console.print(table)
     console.print(Text("\n".join(["", *kit_lines(kit)])))
+    if kit.boards:
+        _print_boards(console, kit)
     if not kit.proven:
         console.print(Text("not proven: no part of it answers as the reference kernels do, byte for byte"))
     console.print(Text(f"wrote {printable(str(out))}: {printable(kit.model)} version {kit.version}"))
+
+
+def _print_boards(console: Console, kit: Kit) -> None:
+    """Print what emulated processors made of the C."""
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, GAP, 0, 0))
+    for name in ("processor", "emulated by", "golden vectors", "flash", "RAM", "instructions"):
+        table.add_column(name, justify="right" if name in ("flash", "RAM", "instructions") else "left")
+    for board in kit.boards:
+        if board.missing:
+            table.add_row(board.cpu, board.board, f"not run: {' and '.join(board.missing)} missing")
+            continue
+        instructions = "" if board.instructions is None else f"{board.instructions:,}"
+        verdict = "0 bytes differ" if board.golden else "bytes differ"
+        table.add_row(
+            board.cpu, board.board, verdict, f"{board.flash_bytes:,}", f"{kit.ram_bytes:,}", instructions
+        )
+    console.print()
+    console.print(table)
+    console.print(
+        Text("instructions of one inference, compiled by -O2; they are no cycles, which QEMU does not model")
+    )
 
 
 def print_space(console: Console, rows: Sequence[Row], message: str) -> None:

@@ -40,6 +40,7 @@ def write_readme(kit: Kit, folder: Path) -> None:
         *_proof(kit),
         "",
         *_portable(kit),
+        *_boards(kit),
         *_tflm(kit),
         *_pixels(kit),
         *_mistakes(kit),
@@ -123,6 +124,28 @@ def _portable(kit: Kit) -> Iterator[str]:
         "`licenses/bakenn.txt`."
     )
     yield ""
+
+
+def _boards(kit: Kit) -> Iterator[str]:
+    rows = [
+        (
+            board.cpu,
+            "0 bytes differ" if board.golden else "bytes differ",
+            f"{board.flash_bytes:,}",
+            f"{kit.ram_bytes:,}",
+            "" if board.instructions is None else f"{board.instructions:,}",
+        )
+        for board in kit.boards
+        if not board.missing
+    ]
+    if rows:
+        yield from _paragraph(
+            "Under QEMU, compiled by gcc -O2. Instructions of one inference are no cycles, which QEMU does not "
+            "model:"
+        )
+        yield ""
+        yield from _table(("processor", "golden vectors", "flash", "RAM", "instructions"), rows)
+        yield ""
 
 
 def _tflm(kit: Kit) -> Iterator[str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from export.edge.boards import BoardFacts
 from export.edge.code_size import CodeSize
 from export.edge.host_check import HostFacts
 from export.edge.mistakes import Mistake
@@ -73,6 +74,7 @@ class Kit:
         host: what this machine made of that C.
         tflm: what TensorFlow Lite Micro's kernels need, and how alike they answer.
         code: what a compiler made of that C; None where none is installed.
+        boards: what emulated processors made of it, where that was asked for.
         mistakes: in preprocessing, and what each does; the right way first.
         packages: versions of what made the kit.
         files: every other file, sorted by path.
@@ -97,6 +99,7 @@ class Kit:
     host: HostFacts
     tflm: TflmFacts
     code: CodeSize | None
+    boards: tuple[BoardFacts, ...]
     mistakes: tuple[Mistake, ...]
     packages: dict[str, str]
     files: tuple[KitFile, ...] = ()
@@ -111,8 +114,9 @@ class Kit:
 
     @property
     def proven(self) -> bool:
-        """Whether some part of it answers as the reference kernels do, and so inherits their verdict."""
-        return self.host.proven or self.tflm.proven
+        """Whether some part answers as the reference kernels do, on every processor that was tried."""
+        parts = self.host.proven or self.tflm.proven
+        return parts and all(board.golden is not False for board in self.boards)
 
 
 def list_files(folder: Path) -> tuple[KitFile, ...]:
