@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 from dataclasses import dataclass, field, replace
-from importlib import metadata, resources
+from importlib import metadata
 from pathlib import Path
 
 from export.edge.boards import BOARDS, BoardFacts, verify_on_board
@@ -13,6 +13,7 @@ from export.edge.folder import kit_folder
 from export.edge.golden import Golden, ReferenceKernels, take_golden, take_test
 from export.edge.golden_files import write_golden
 from export.edge.host_check import HostFacts, check_on_host
+from export.edge.kit_files import PREPROCESSING, copy_files
 from export.edge.mistakes import measure_mistakes
 from export.edge.model_data import write_model_data
 from export.edge.portable_c import PortableFacts, write_portable_c
@@ -28,7 +29,6 @@ from export.manifest import DataInfo
 from training.datasets import Dataset
 
 PACKAGES = ("keraport", "ai-edge-litert", "bakenn", "tflite-micro", "numpy")
-PREPROCESSING = ("preprocess.h", "preprocess.c")
 FILES = {
     Format.TFLITE_INT8: "model_int8.tflite",
     Format.TFLITE_UINT8: "model_uint8.tflite",
@@ -154,13 +154,6 @@ class _Build:
                 limit = self.options.time_limit_s
                 found.append(verify_on_board(board, self.folder, self.scratch, time_limit_s=limit))
         return tuple(found)
-
-
-def copy_files(folder: Path, *names: str) -> None:
-    """Put files that are the same in every kit into one."""
-    for name in names:
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_bytes((resources.files("export.edge") / "files" / name).read_bytes())
 
 
 def _copy_models(subject: Subject, folder: Path) -> None:

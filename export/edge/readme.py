@@ -140,8 +140,8 @@ def _boards(kit: Kit) -> Iterator[str]:
     ]
     if rows:
         yield from _paragraph(
-            "Under QEMU, compiled by gcc -O2. Instructions of one inference are no cycles, which QEMU does not "
-            "model:"
+            "Under QEMU, compiled by gcc -O2. Instructions of one inference are no cycles, which QEMU does "
+            "not model:"
         )
         yield ""
         yield from _table(("processor", "golden vectors", "flash", "RAM", "instructions"), rows)
