@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from export.edge.device_cli import parity_of_device, refuse_others
+from export.edge.device_cli import parity_of_device
 from export.options_cli import (
     REPOSITORY,
     RUNS,
@@ -88,9 +88,15 @@ def parity(
     from export.served import find_standard, require_version
 
     if device is not None:
-        if any(given is not None for given in (url, reference, margin, custom, report, junit)) or explain:
-            raise SourceError("--device goes with --data, --samples, --time-limit and --json alone")
-        parity_of_device(target, device, data=data, samples=samples, time_limit_s=time_limit, as_json=as_json)
+        parity_of_device(
+            target,
+            device,
+            data=data,
+            samples=samples,
+            time_limit_s=time_limit,
+            as_json=as_json,
+            others=(url, reference, margin, custom, report, junit, explain or None),
+        )
     check_destinations(report, junit)
     if url is not None and explain:
         raise SourceError("--explain looks into files: leave it out, or leave out --url")
