@@ -1,5 +1,6 @@
 """Making a kit: every room writes its part into a folder that appears when all are done."""
 
+import contextlib
 import shutil
 import tempfile
 from dataclasses import dataclass, field, replace
@@ -134,7 +135,7 @@ class _Build:
             boards=boards,
             tflm=tflm,
             mistakes=mistakes,
-            packages={name: metadata.version(name) for name in PACKAGES},
+            packages=_versions(),
         )
 
     def _write_c(self, subject: Subject, test: Golden) -> tuple[PortableFacts, HostFacts, CodeSize | None]:
@@ -154,6 +155,15 @@ class _Build:
                 limit = self.options.time_limit_s
                 found.append(verify_on_board(board, self.folder, self.scratch, time_limit_s=limit))
         return tuple(found)
+
+
+def _versions() -> dict[str, str]:
+    """Versions of what is installed of the packages that make a kit."""
+    found = {}
+    for name in PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
 
 
 def _copy_models(subject: Subject, folder: Path) -> None:

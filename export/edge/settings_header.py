@@ -55,7 +55,8 @@ def write_settings(subject: Subject, tflm: TflmFacts, folder: Path) -> None:
         if subject.pixels
         else " * Input: int8 numbers.",
         operators="\n".join(
-            f" *   {operator.name} v{operator.version}, {operator.count}" for operator in subject.operators
+            f" *   {c_comment(operator.name)} v{operator.version}, {operator.count}"
+            for operator in subject.operators
         ),
         abi_version=ABI_VERSION,
         kit_id=subject.sha256[:8],

@@ -81,9 +81,7 @@ int main() {{
 
 def write_tflm_example(subject: Subject, folder: Path) -> None:
     """Write the example."""
-    names = [
-        operator.name if operator.custom else method_name(operator.name) for operator in subject.operators
-    ]
+    names = [method_name(operator.name) for operator in subject.operators]
     calls = "\n".join(f"  TF_LITE_ENSURE_STATUS(resolver.Add{name}());" for name in names)
     text = EXAMPLE.format(title=c_comment(subject.title), count=len(names), operators=calls)
     (folder / "tflm").mkdir()
