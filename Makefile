@@ -64,7 +64,7 @@ tools-edge: ## install the cross compilers and QEMU from the distribution's pack
 	else apt-get update -q && DEBIAN_FRONTEND=noninteractive \
 	  apt-get install -y -q --no-install-recommends $(EDGE_PACKAGES); fi
 EDGE_PACKAGES := gcc libc6-dev gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm qemu-user-static \
-  gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabihf libc6-dev-armhf-cross
+  gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabihf libc6-dev-armhf-cross clang lld nodejs
 
 lint: $(READY) proto-check ## ruff, mypy --strict, import fences, proto drift
 	$(BIN)/ruff check .

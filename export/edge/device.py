@@ -18,7 +18,7 @@ from export.errors import KitError
 from export.verdict import Verdict
 from training.datasets import Dataset
 
-HOST, QEMU = "host", "qemu:"
+HOST = "host"
 FEWEST = 1000  # samples, without which nothing is inherited
 
 
@@ -51,7 +51,7 @@ def find_device(name: str) -> Board | None:
     Raises:
         KitError: there is none, or its programs are not installed.
     """
-    known = {f"{QEMU}{board.name.removeprefix('qemu-')}": board for board in BOARDS}
+    known = {board.device: board for board in BOARDS}
     if name == HOST:
         return None
     if name not in known:

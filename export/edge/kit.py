@@ -115,7 +115,7 @@ class _Build:
         if mistakes:
             copy_files(self.folder, "python/classify.py")
         portable, host, code = self._write_c(subject, test)
-        boards = self._run_boards() if portable.arena_bytes is not None and self.options.verify else ()
+        boards = self._run_boards(golden) if portable.arena_bytes is not None and self.options.verify else ()
         return Kit(
             model=subject.manifest.model,
             version=subject.manifest.version,
@@ -148,12 +148,12 @@ class _Build:
             host = check_on_host(self.folder, test, self.scratch, time_limit_s=self.options.time_limit_s)
             return portable, host, measure_code(self.folder, self.scratch)
 
-    def _run_boards(self) -> tuple[BoardFacts, ...]:
+    def _run_boards(self, golden: Golden) -> tuple[BoardFacts, ...]:
         found = []
         for board in BOARDS:
             with self.listener.during(f"running the C on {board.cpu}"):
                 limit = self.options.time_limit_s
-                found.append(verify_on_board(board, self.folder, self.scratch, time_limit_s=limit))
+                found.append(verify_on_board(board, self.folder, golden, self.scratch, time_limit_s=limit))
         return tuple(found)
 
 

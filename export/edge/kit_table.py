@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from export.edge.boards import BoardFacts
 from export.edge.budget import FLASH, RAM, Row, total
 from export.edge.record import Kit
 from export.reporting.markup import printable
@@ -41,14 +42,17 @@ def _print_boards(console: Console, kit: Kit) -> None:
             continue
         instructions = "" if board.instructions is None else f"{board.instructions:,}"
         verdict = "0 bytes differ" if board.golden else "bytes differ"
-        table.add_row(
-            board.cpu, board.board, verdict, f"{board.flash_bytes:,}", f"{kit.ram_bytes:,}", instructions
-        )
+        table.add_row(board.cpu, board.board, verdict, *_taken(kit, board), instructions)
     console.print()
     console.print(table)
     console.print(
         Text("instructions of one inference, compiled by -O2; they are no cycles, which QEMU does not model")
     )
+
+
+def _taken(kit: Kit, board: BoardFacts) -> tuple[str, str]:
+    """Flash and RAM, where a processor has them."""
+    return ("", "") if board.flash_bytes is None else (f"{board.flash_bytes:,}", f"{kit.ram_bytes:,}")
 
 
 def print_space(console: Console, rows: Sequence[Row], message: str) -> None:

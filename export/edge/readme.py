@@ -131,8 +131,8 @@ def _boards(kit: Kit) -> Iterator[str]:
         (
             board.cpu,
             "0 bytes differ" if board.golden else "bytes differ",
-            f"{board.flash_bytes:,}",
-            f"{kit.ram_bytes:,}",
+            "" if board.flash_bytes is None else f"{board.flash_bytes:,}",
+            "" if board.flash_bytes is None else f"{kit.ram_bytes:,}",
             "" if board.instructions is None else f"{board.instructions:,}",
         )
         for board in kit.boards
@@ -140,7 +140,7 @@ def _boards(kit: Kit) -> Iterator[str]:
     ]
     if rows:
         yield from _paragraph(
-            "Under QEMU, compiled by gcc -O2. Instructions of one inference are no cycles, which QEMU does "
+            "Emulated, compiled by -O2. Instructions of one inference are no cycles, which QEMU does "
             "not model:"
         )
         yield ""

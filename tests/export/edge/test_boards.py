@@ -17,7 +17,7 @@ M3 = BOARDS[0]
 
 def rows(text):
     """Processor, golden vectors, flash, RAM and instructions of the table that --verify prints."""
-    found = re.findall(r"^(Cortex-M\d+|aarch64|armhf) +\S+ +(.+)$", text, re.MULTILINE)
+    found = re.findall(r"^(Cortex-M\d+|aarch64|armhf|wasm32) +\S+ +(.+)$", text, re.MULTILINE)
     return {cpu: re.split(r"  +", rest.strip()) for cpu, rest in found}
 
 
@@ -28,6 +28,7 @@ def test_no_byte_differs_on_any_processor(keraport, published, tmp_path):
     assert result.returncode == 0, result.stdout + result.stderr
     found = rows(result.stdout)
     assert found.keys() == {board.cpu for board in BOARDS}
+    assert found.pop("wasm32") == ["0 bytes differ"]
     for cpu, (verdict, flash, ram, *instructions) in found.items():
         assert verdict == "0 bytes differ"
         assert int(flash.replace(",", "")) <= FLASH
@@ -65,7 +66,7 @@ def test_this_machine_as_a_device_inherits_the_verdict(keraport, published):
 
 
 @pytest.mark.edge
-@pytest.mark.parametrize("device", ["qemu:mps2-an385", "qemu:arm"])
+@pytest.mark.parametrize("device", ["qemu:mps2-an385", "qemu:arm", "node"])
 def test_an_emulated_device_inherits_the_verdict(keraport, published, device):
     result = keraport("parity", published, "--device", device, cwd=published.parents[2])
     assert result.returncode == 0, result.stderr
