@@ -31,9 +31,14 @@ class HostFacts:
     test: Difference | None = None
 
     @property
+    def differs(self) -> bool:
+        """Whether a byte differs."""
+        return self.golden is False or (self.test is not None and self.test.differing_bytes > 0)
+
+    @property
     def proven(self) -> bool:
         """Whether no byte differs."""
-        return bool(self.golden) and self.test is not None and not self.test.differing_bytes
+        return self.golden is not None and self.test is not None and not self.differs
 
 
 def sources_of(folder: Path) -> list[Path]:

@@ -27,7 +27,7 @@ def print_kit(console: Console, kit: Kit, out: Path) -> None:
     if kit.boards:
         _print_boards(console, kit)
     if not kit.proven:
-        console.print(Text("not proven: no part of it answers as the reference kernels do, byte for byte"))
+        console.print(Text("not proven: it does not answer as the reference kernels do, byte for byte"))
     console.print(Text(f"wrote {printable(str(out))}: {printable(kit.model)} version {kit.version}"))
 
 

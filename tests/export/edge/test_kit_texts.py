@@ -80,7 +80,8 @@ def test_the_resolver_holds_the_models_operators_and_no_more(made_kit):
 
 @pytest.mark.parametrize(("option", "size"), [("--flash", "32K"), ("--ram", "27833")])
 def test_a_model_that_does_not_fit_is_told_what_takes_the_space(keraport, published, tmp_path, option, size):
-    result = keraport("edge", published, "--out", tmp_path / "kit", option, size, cwd=published.parents[2])
+    options = ("--out", tmp_path / "kit", "--samples", 10, option, size)
+    result = keraport("edge", published, *options, cwd=published.parents[2])
     assert result.returncode == 1
     rows = re.findall(r"^(flash|RAM) +([\d,]+) +(.+?) *$", result.stdout, re.MULTILINE)
     for memory in ("flash", "RAM"):

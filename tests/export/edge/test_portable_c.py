@@ -144,7 +144,7 @@ def save_data(path, given, labels):
     return path
 
 
-@pytest.mark.parametrize("build", [dense, averaged])
+@pytest.mark.parametrize("build", [pytest.param(dense, marks=pytest.mark.slow), averaged])
 def test_other_layers_answer_alike_to_the_last_bit(keraport, zoo, publish_int8, tmp_path, build):
     model = zoo.build(build)
     version = publish_int8(tmp_path / "other" / "1", model, labels="abc")
