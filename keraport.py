@@ -23,6 +23,7 @@ from clients.errors import ClientError
 from clients.models_cli import models_app
 from export.cli import export
 from export.doctor.doctor_cli import doctor
+from export.edge.edge_cli import edge
 from export.errors import ExportError, WorkerError
 from export.handed import Handed
 from export.inspecting.inspect_cli import inspect
@@ -53,6 +54,9 @@ EXTRAS = {
     "onnx": "export",
     "tf2onnx": "export",
     "ai_edge_litert": "export",
+    "bakenn": "edge",
+    "tflite": "edge",
+    "tflite_micro": "edge",
     "onnxruntime": "serve",
     "grpc_health": "serve",
     "grpc_reflection": "serve",
@@ -149,6 +153,7 @@ app.add_typer(runs_app, name="runs")
 app.command()(export)
 app.command("parity")(secured_parity)
 app.command()(inspect)
+app.command()(edge)
 app.command()(serve)
 app.command()(predict)
 app.add_typer(models_app, name="models")

@@ -6,7 +6,8 @@ ExportError
 ├── WorkerError      a step's own process crashed, hung or ran out of memory
 ├── ManifestError    a published version is not what its manifest says
 ├── PublishError     the repository cannot take a new version
-└── ReportError      a report cannot be written where it is wanted
+├── ReportError      a report cannot be written where it is wanted
+└── KitError         an edge kit cannot be made of this model, or not in this folder
 
 Every message is one line that says what is wrong and what to do.
 """
@@ -50,6 +51,10 @@ class PublishError(ExportError):
 
 class ReportError(ExportError):
     """A report cannot be written where it is wanted."""
+
+
+class KitError(ExportError):
+    """An edge kit cannot be made of this model, or not in this folder."""
 
 
 def first_line(error: BaseException) -> str:

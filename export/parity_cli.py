@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from export.edge.device_cli import parity_of_device
 from export.options_cli import (
     REPOSITORY,
     RUNS,
@@ -51,6 +52,13 @@ def parity(
             help="Check the server at this gRPC address, HOST:PORT; TARGET says what it should serve."
         ),
     ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(help="Check the int8 file's C on a device: host, or an emulated one, qemu:mps2-an385."),
+    ] = None,
+    samples: Annotated[
+        int, typer.Option(min=1, help="Test samples that a device answers; under 1,000 nothing is proven.")
+    ] = 1000,
     margin: Annotated[
         float | None,
         typer.Option(min=0, max=100, help="Accuracy drop to exclude, in points; by default the tier's."),
@@ -65,7 +73,7 @@ def parity(
     junit: JUnitFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check published artifacts against the trained model again, or a live server against what was published.
+    """Check published artifacts against the trained model again, or a live server or a device against them.
 
     Exit codes: 0 pass, 1 parity fails, 2 wrong usage or input, 3 the data cannot decide.
     """
@@ -79,6 +87,16 @@ def parity(
     from export.reporting.files import check_destinations, write_copies
     from export.served import find_standard, require_version
 
+    if device is not None:
+        parity_of_device(
+            target,
+            device,
+            data=data,
+            samples=samples,
+            time_limit_s=time_limit,
+            as_json=as_json,
+            others=(url, reference, margin, custom, report, junit, explain or None),
+        )
     check_destinations(report, junit)
     if url is not None and explain:
         raise SourceError("--explain looks into files: leave it out, or leave out --url")

@@ -2,10 +2,6 @@
 
 import contextlib
 import errno
-import fcntl
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +13,7 @@ from export.naming import MODEL_NAME
 from export.reporting.files import write_report
 from export.reporting.report import export_report
 from export.runner import Feed
+from export.staging import staged_folder
 
 STAGING = ".staging-"
 NO_SAMPLES: Feed = {}
@@ -51,12 +48,7 @@ def staging(repository: Path, model: str) -> Iterator[Path]:
         stack.callback(_remove_empty, made)
         try:
             home.mkdir(parents=True, exist_ok=True)
-            with _locked(home):  # else one export could take another's new folder for a stale one
-                _remove_stale(home)
-                folder = Path(tempfile.mkdtemp(prefix=STAGING, dir=home))
-                stack.callback(shutil.rmtree, folder, ignore_errors=True)
-                stack.enter_context(_locked(folder))
-            folder.chmod(0o755)
+            folder = stack.enter_context(staged_folder(home, STAGING))
         except OSError as error:
             raise PublishError(
                 f"cannot write to {home} ({error.strerror}): choose another --repository"
@@ -73,27 +65,6 @@ def _remove_empty(folders: Sequence[Path]) -> None:
     with contextlib.suppress(OSError):  # what holds a version by now is not empty
         for folder in reversed(folders):
             folder.rmdir()
-
-
-@contextlib.contextmanager
-def _locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
-    """Hold a lock on a folder; the system frees it with the process, however that ends.
-
-    Raises:
-        BlockingIOError: another process holds it, and one should not wait.
-    """
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _remove_stale(home: Path) -> None:
-    for folder in home.glob(f"{STAGING}*"):
-        with contextlib.suppress(BlockingIOError, FileNotFoundError), _locked(folder, wait=False):
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def publish(

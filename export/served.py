@@ -110,10 +110,20 @@ def find_standard(
     model, own = find_reference(reference or target.folder, custom)
     if data is not None:
         return model, load_dataset(data)
-    return model, own or _own_data(target, target.folder, runs)
+    return model, own or own_data(target, target.folder, runs)
 
 
-def _own_data(target: Target, folder: Path, runs: Path) -> Dataset:
+def own_data(target: Target, folder: Path, runs: Path) -> Dataset:
+    """The data that a published version was checked on, found again by its run or its manifest.
+
+    Args:
+        target: the version.
+        folder: its folder.
+        runs: the folder of runs.
+
+    Raises:
+        SourceError: they cannot be found, or are others by now.
+    """
     assert target.manifest is not None  # noqa: S101  (the caller has one)
     with contextlib.suppress(SourceError, TrainingError):  # a server's machine need not have the run
         return load_run_data(find_checkpoint(find_own_run(target, folder, runs)))

@@ -45,6 +45,7 @@ def test_serving_and_clients_bring_no_tensorflow(extra):
         ("train", {TENSORFLOW, "keras"}),
         ("tensorboard", {TENSORFLOW, "tensorboard"}),
         ("export", {TENSORFLOW, "tf2onnx", "onnxruntime", "ai-edge-litert"}),
+        ("edge", {TENSORFLOW, "bakenn", "tflite", "ai-edge-litert"}),
         ("serve", {"grpcio", "onnxruntime", "grpcio-health-checking"}),
         ("client", {"grpcio", "pillow"}),
         ("all", {TENSORFLOW, "tf2onnx", "onnxruntime", "grpcio", "pillow"}),

@@ -1,0 +1,208 @@
+"""The C without a runtime on other processors, emulated, and as WebAssembly: no byte may differ there."""
+
+import shutil
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from export.edge.difference import Difference, compare
+from export.edge.golden import Golden
+from export.edge.host_check import sources_of, stream
+from export.edge.programs import run_program
+
+BOARD_FILES = Path(__file__).with_name("board")
+ARM = "arm-none-eabi"
+OPTIMIZED = "-O2"
+WARNINGS = ("-Wall", "-Wextra", "-Werror")
+BARE = (
+    "--specs=rdimon.specs",
+    "-nostartfiles",
+    "-Wl,--gc-sections",
+    "-ffunction-sections",
+    "-fdata-sections",
+)
+
+
+WASM = ("--target=wasm32", "-nostdlib", "-Wl,--no-entry")
+
+
+class Kind(StrEnum):
+    """What is under the C."""
+
+    BARE = "the bare machine"
+    LINUX = "Linux"
+    WASM = "WebAssembly"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """One processor.
+
+    Attributes:
+        name: QEMU's, of the machine; of a Linux processor QEMU's program; of WebAssembly what runs it.
+        cpu: for people.
+        compiler: prefix of its tools.
+        flags: for the compiler.
+        kind: what is under the C.
+    """
+
+    name: str
+    cpu: str
+    compiler: str = ARM
+    flags: tuple[str, ...] = ()
+    kind: Kind = Kind.BARE
+
+    @property
+    def device(self) -> str:
+        """Its name on the command line."""
+        return self.name if self.kind is Kind.WASM else f"qemu:{self.name.removeprefix('qemu-')}"
+
+    @property
+    def emulator(self) -> str:
+        """The program that runs it."""
+        match self.kind:
+            case Kind.BARE:
+                return "qemu-system-arm"
+            case Kind.LINUX:
+                return f"{self.name}-static"
+            case Kind.WASM:
+                return self.name
+
+    def missing(self) -> tuple[str, ...]:
+        """Programs that are not installed."""
+        tools = ("clang", "wasm-ld") if self.kind is Kind.WASM else (f"{self.compiler}-gcc",)
+        return tuple(name for name in (*tools, self.emulator) if shutil.which(name) is None)
+
+
+BOARDS = (
+    Board(name="mps2-an385", cpu="Cortex-M3", flags=("-mcpu=cortex-m3", "-mthumb")),
+    Board(
+        name="mps2-an386",
+        cpu="Cortex-M4",
+        flags=("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"),
+    ),
+    Board(
+        name="mps2-an500",
+        cpu="Cortex-M7",
+        flags=("-mcpu=cortex-m7", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv5-d16"),
+    ),
+    Board(name="mps3-an547", cpu="Cortex-M55", flags=("-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=hard")),
+    Board(name="qemu-aarch64", cpu="aarch64", compiler="aarch64-linux-gnu", kind=Kind.LINUX),
+    Board(name="qemu-arm", cpu="armhf", compiler="arm-linux-gnueabihf", kind=Kind.LINUX),
+    Board(name="node", cpu="wasm32", kind=Kind.WASM),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardFacts:
+    """What one processor made of the C.
+
+    Attributes:
+        board, cpu: which.
+        golden: whether no byte of the golden vectors differs; None if it was not run.
+        flash_bytes: code and constants of infer.c, compiled by -O2; None of WebAssembly.
+        instructions: of one inference; no cycles, which QEMU does not model. None elsewhere.
+        missing: programs that are not installed.
+    """
+
+    board: str
+    cpu: str
+    golden: bool | None = None
+    flash_bytes: int | None = None
+    instructions: int | None = None
+    missing: tuple[str, ...] = ()
+
+
+def verify_on_board(
+    board: Board, folder: Path, golden: Golden, scratch: Path, *, time_limit_s: float
+) -> BoardFacts:
+    """Build a kit's verify for a board and run it there.
+
+    Args:
+        board: which.
+        folder: of the kit, with its C.
+        golden: its vectors.
+        scratch: where to build.
+        time_limit_s: seconds that a run may take.
+
+    Raises:
+        KitError: the compiler refuses the C, or the program fails.
+    """
+    if missing := board.missing():
+        return BoardFacts(board=board.name, cpu=board.cpu, missing=missing)
+    if board.kind is Kind.WASM:
+        difference = answer_on_board(board, folder, golden, scratch, time_limit_s=time_limit_s)
+        return BoardFacts(board=board.name, cpu=board.cpu, golden=not difference.differing_bytes)
+    verify = _build(board, folder, sources_of(folder), scratch / f"{board.name}.elf", time_limit_s)
+    code, _ = run_program(_start(board, verify), time_limit_s=time_limit_s, allowed=(0, 1), cwd=scratch)
+    return BoardFacts(
+        board=board.name,
+        cpu=board.cpu,
+        golden=code == 0,
+        flash_bytes=_flash(board, folder, scratch, time_limit_s),
+        instructions=_count(board, folder, scratch, time_limit_s) if board.kind is Kind.BARE else None,
+    )
+
+
+def answer_on_board(
+    board: Board, folder: Path, test: Golden, scratch: Path, *, time_limit_s: float
+) -> Difference:
+    """Send test samples through a board, and compare its answers with the reference kernels'.
+
+    Args:
+        board: whose programs are all installed.
+        folder: of the kit, with its C.
+        test: samples and the reference kernels' answers.
+        scratch: where to build.
+        time_limit_s: seconds that the run may take.
+
+    Raises:
+        KitError: the compiler refuses the C, or the program fails.
+    """
+    sources = [folder / "infer.c", BOARD_FILES / "wasm.c"] if board.kind is Kind.WASM else sources_of(folder)
+    verify = _build(board, folder, sources, scratch / f"{board.name}.elf", time_limit_s)
+    found = stream(lambda *files: _start(board, verify, *files), test, scratch, time_limit_s=time_limit_s)
+    return compare(found, test.output, classes=test.expected is not None)
+
+
+def _build(board: Board, folder: Path, sources: list[Path], program: Path, time_limit_s: float) -> Path:
+    compiler = "clang" if board.kind is Kind.WASM else f"{board.compiler}-gcc"
+    linking: dict[Kind, tuple[str, ...]] = {
+        Kind.BARE: (str(BOARD_FILES / "startup.c"), "-T", str(BOARD_FILES / "board.ld"), *BARE),
+        Kind.LINUX: ("-static",),
+        Kind.WASM: WASM,
+    }
+    command = [compiler, "-std=gnu99", *WARNINGS, *board.flags, OPTIMIZED, "-I", str(folder)]
+    command += [*map(str, sources), *linking[board.kind], "-o", str(program)]
+    run_program(command, time_limit_s=time_limit_s)
+    return program
+
+
+def _start(board: Board, program: Path, *arguments: str, options: tuple[str, ...] = ()) -> list[str]:
+    if board.kind is Kind.LINUX:
+        return [board.emulator, str(program), *arguments]
+    if board.kind is Kind.WASM:
+        return [board.emulator, str(BOARD_FILES / "run_wasm.mjs"), str(program), *arguments]
+    words = "".join(f",arg={word}" for word in ("verify", *arguments))
+    still = ("-nographic", "-monitor", "none", "-serial", "none")
+    semihosting = ("-semihosting-config", f"enable=on,target=native{words}")
+    return [board.emulator, "-M", board.name, *still, *options, *semihosting, "-kernel", str(program)]
+
+
+def _flash(board: Board, folder: Path, scratch: Path, time_limit_s: float) -> int:
+    built = scratch / f"{board.name}.o"
+    command = [f"{board.compiler}-gcc", "-std=c99", *board.flags, OPTIMIZED, "-c", str(folder / "infer.c")]
+    run_program([*command, "-o", str(built)], time_limit_s=time_limit_s)
+    _, listed = run_program([f"{board.compiler}-size", str(built)], time_limit_s=time_limit_s)
+    text, data = map(int, listed.splitlines()[1].split()[:2])
+    return text + data
+
+
+def _count(board: Board, folder: Path, scratch: Path, time_limit_s: float) -> int:
+    counter = BOARD_FILES / "instructions.c"
+    program = _build(
+        board, folder, [counter, folder / "infer.c"], scratch / f"{board.name}-count.elf", time_limit_s
+    )
+    command = _start(board, program, options=("-icount", "shift=0"))
+    _, printed = run_program(command, time_limit_s=time_limit_s, cwd=scratch)
+    return int(printed)

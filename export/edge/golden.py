@@ -1,0 +1,146 @@
+"""Golden vectors: samples with the bytes that LiteRT's reference kernels answer, for devices to repeat."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.edge.subject import Subject
+from export.errors import KitError
+from export.tflite_runner import open_interpreter, quantize
+from training.datasets import Dataset, Task
+
+FEWEST, MOST = 64, 1024
+Bytes = NDArray[np.int8]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Golden:
+    """Samples, and what the int8 file makes of them.
+
+    Attributes:
+        index: of each sample in the data's test split.
+        raw: the samples as the data hold them.
+        input: the same as the int8 file takes them, with the batch of 1.
+        output: the answers of the reference kernels.
+        label: the true classes; None where the data have none.
+        expected: the classes that the answers give; None where the model is no classifier.
+    """
+
+    index: NDArray[np.int64]
+    raw: NDArray[Any]
+    input: Bytes
+    output: Bytes
+    label: NDArray[np.int64] | None
+    expected: NDArray[np.int64] | None
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def wrong(self) -> int | None:
+        """How many of the samples the model takes for another class."""
+        if self.label is None or self.expected is None:
+            return None
+        return int((self.label != self.expected).sum())
+
+
+class ReferenceKernels:
+    """The int8 file under LiteRT's reference kernels, bytes in and bytes out."""
+
+    def __init__(self, path: Path) -> None:
+        self._interpreter = open_interpreter(path, reference_kernels=True)
+        (self._input,) = self._interpreter.get_input_details()
+        (self._output,) = self._interpreter.get_output_details()
+
+    def quantize(self, samples: NDArray[Any]) -> Bytes:
+        """Samples of the data as the file takes them."""
+        return quantize(samples, self._input).reshape(len(samples), *self._input["shape"][1:])
+
+    def run(self, numbers: Bytes) -> Bytes:
+        """The answers to all samples, one a call."""
+        answers = np.empty((len(numbers), *self._output["shape"][1:]), np.int8)
+        for place in range(len(numbers)):
+            self._interpreter.set_tensor(self._input["index"], numbers[place : place + 1])
+            self._interpreter.invoke()
+            answers[place] = self._interpreter.get_tensor(self._output["index"])[0]
+        return answers
+
+
+def samples_of(subject: Subject, dataset: Dataset) -> NDArray[Any]:
+    """The test samples of the model's only input.
+
+    Raises:
+        KitError: they are not what the model takes.
+    """
+    inputs = dataset.test.inputs
+    samples = inputs[subject.input.name] if subject.input.name in inputs else next(iter(inputs.values()))
+    if len(inputs) != 1 or samples[:1].size != subject.input.bytes:
+        raise KitError(
+            f"the samples of {dataset.source} are not of shape {subject.input.shape[1:]}: "
+            "give --data that the model was made for"
+        )
+    return samples
+
+
+def take_golden(subject: Subject, dataset: Dataset, kernels: ReferenceKernels) -> Golden:
+    """Take the first test samples of every class, right or wrong, and run them.
+
+    At least 64 samples, the same number of every class as far as there are so many; of data without classes
+    simply the first 64.
+    """
+    label = _labels(dataset) if subject.classes else None
+    index = np.arange(min(FEWEST, len(dataset.test))) if label is None else first_of_each(label)
+    return _run(subject, dataset, kernels, index)
+
+
+def _run(subject: Subject, dataset: Dataset, kernels: ReferenceKernels, index: NDArray[np.int64]) -> Golden:
+    samples = samples_of(subject, dataset)
+    label = _labels(dataset) if subject.classes else None
+    numbers = kernels.quantize(samples[index])
+    output = kernels.run(numbers)
+    return Golden(
+        index=index,
+        raw=samples[index],
+        input=numbers,
+        output=output,
+        label=None if label is None else label[index],
+        expected=classes_of(output) if subject.classes else None,
+    )
+
+
+def take_test(subject: Subject, dataset: Dataset, kernels: ReferenceKernels, count: int) -> Golden:
+    """The first test samples, run; too many for a kit, enough for a proof."""
+    index = np.arange(min(count, len(dataset.test)))
+    return _run(subject, dataset, kernels, index)
+
+
+def classes_of(output: Bytes) -> NDArray[np.int64]:
+    """The class of each answer: the first of the highest scores."""
+    found: NDArray[np.int64] = output.reshape(len(output), -1).argmax(axis=1).astype(np.int64)
+    return found
+
+
+def first_of_each(label: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Sorted indices of the first samples of every class, equally many, at least 64 in all if there are."""
+    order = np.argsort(label, kind="stable")
+    _, starts, counts = np.unique(label[order], return_index=True, return_counts=True)
+    share = next(
+        (share for share in range(1, FEWEST + 1) if np.minimum(counts, share).sum() >= FEWEST), FEWEST
+    )
+    parts = [
+        order[start : start + min(share, count)]
+        for start, count in zip(starts.tolist(), counts.tolist(), strict=True)
+    ]
+    chosen: NDArray[np.int64] = np.sort(np.concatenate(parts)[:MOST])
+    return chosen
+
+
+def _labels(dataset: Dataset) -> NDArray[np.int64] | None:
+    """The true classes of the test samples; None of other data."""
+    if [target.task for target in dataset.targets.values()] != [Task.CLASSIFICATION]:
+        return None
+    found: NDArray[np.int64] = dataset.test.y.astype(np.int64)
+    return found

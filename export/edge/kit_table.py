@@ -1,0 +1,103 @@
+"""What `keraport edge` prints of a kit."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from export.edge.boards import BoardFacts
+from export.edge.budget import FLASH, RAM, Row, total
+from export.edge.record import Kit
+from export.reporting.markup import printable
+
+GAP = 2
+
+
+def print_kit(console: Console, kit: Kit, out: Path) -> None:
+    """Print a kit's files and what it needs."""
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, GAP, 0, 0))
+    table.add_column("file")
+    table.add_column("bytes", justify="right")
+    for file in kit.files:
+        table.add_row(file.path, f"{file.bytes:,}")
+    console.print(table)
+    console.print(Text("\n".join(["", *kit_lines(kit)])))
+    if kit.boards:
+        _print_boards(console, kit)
+    if not kit.proven:
+        console.print(Text("not proven: it does not answer as the reference kernels do, byte for byte"))
+    console.print(Text(f"wrote {printable(str(out))}: {printable(kit.model)} version {kit.version}"))
+
+
+def _print_boards(console: Console, kit: Kit) -> None:
+    """Print what emulated processors made of the C."""
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, GAP, 0, 0))
+    for name in ("processor", "emulated by", "golden vectors", "flash", "RAM", "instructions"):
+        table.add_column(name, justify="right" if name in ("flash", "RAM", "instructions") else "left")
+    for board in kit.boards:
+        if board.missing:
+            table.add_row(board.cpu, board.board, f"not run: {' and '.join(board.missing)} missing")
+            continue
+        instructions = "" if board.instructions is None else f"{board.instructions:,}"
+        verdict = "0 bytes differ" if board.golden else "bytes differ"
+        table.add_row(board.cpu, board.board, verdict, *_taken(kit, board), instructions)
+    console.print()
+    console.print(table)
+    console.print(
+        Text("instructions of one inference, compiled by -O2; they are no cycles, which QEMU does not model")
+    )
+
+
+def _taken(kit: Kit, board: BoardFacts) -> tuple[str, str]:
+    """Flash and RAM, where a processor has them."""
+    return ("", "") if board.flash_bytes is None else (f"{board.flash_bytes:,}", f"{kit.ram_bytes:,}")
+
+
+def print_space(console: Console, rows: Sequence[Row], message: str) -> None:
+    """Print what takes flash and RAM, and that it is too much."""
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, GAP, 0, 0))
+    table.add_column("memory")
+    table.add_column("bytes", justify="right")
+    table.add_column("what")
+    for row in rows:
+        table.add_row(row.memory, f"{row.bytes:,}", row.what)
+    for memory in (FLASH, RAM):
+        table.add_row(memory, f"{total(tuple(rows), memory):,}", "in all")
+    console.print(table)
+    console.print(Text(f"nothing written: {printable(message)}"))
+
+
+def kit_lines(kit: Kit) -> list[str]:
+    """What a kit needs and was proven on, one line each."""
+    return [*_portable_lines(kit), *_tflm_lines(kit)]
+
+
+def _portable_lines(kit: Kit) -> list[str]:
+    portable, test = kit.portable, kit.host.test
+    if portable.arena_bytes is None:
+        return [f"C without a runtime: left out, {printable(portable.reason)}"]
+    return [
+        f"C without a runtime: {test.summary if test else 'not proven, for want of a C compiler here'}",
+        f"  {kit.ram_bytes:,} bytes of RAM with input and output, {_flash(kit)}",
+    ]
+
+
+def _flash(kit: Kit) -> str:
+    if kit.code is None:
+        return (
+            f"{kit.portable.constant_bytes:,} of constants and the code, which no compiler here could measure"
+        )
+    return f"{kit.code.flash_bytes:,} of flash, compiled by -Os for {kit.code.target}"
+
+
+def _tflm_lines(kit: Kit) -> list[str]:
+    tflm = kit.tflm
+    if tflm.golden is None or tflm.test is None:
+        return [f"TensorFlow Lite Micro: left out, {printable(tflm.reason)}"]
+    return [
+        f"TensorFlow Lite Micro: {tflm.test.summary}",
+        f"  of the golden vectors {tflm.golden.differing_bytes:,} bytes differ",
+        f"  an arena of {tflm.arena_minimum:,} bytes is enough, {tflm.arena_bytes:,} with the margin",
+    ]

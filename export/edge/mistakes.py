@@ -1,0 +1,92 @@
+"""The common mistakes in turning pixels into inputs, and what each does to the accuracy, as measured."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.edge.golden import Golden, ReferenceKernels, classes_of
+from export.edge.subject import Subject
+
+Pixels = NDArray[np.uint8]
+Bytes = NDArray[np.int8]
+IMAGE_DIMENSIONS = 4  # samples, height, width, channels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mistake:
+    """One way to make inputs of pixels, and how the model does with them.
+
+    Attributes:
+        what: is done.
+        accuracy: on the test samples; None where they have no classes.
+        agreement: the share of samples whose class is the one of the right inputs.
+    """
+
+    what: str
+    accuracy: float | None
+    agreement: float
+
+
+def _read_as_int8(pixels: Pixels) -> Bytes:
+    return pixels.view(np.int8)
+
+
+def _without_zero_point(pixels: Pixels) -> Bytes:
+    return np.minimum(pixels, 127).astype(np.int8)
+
+
+def _scaled_and_cut(pixels: Pixels) -> Bytes:
+    return (pixels / 255).astype(np.int8)
+
+
+def _inverted(pixels: Pixels) -> Bytes:
+    return _right(255 - pixels)
+
+
+def _transposed(pixels: Pixels) -> Bytes:
+    return _right(pixels.swapaxes(1, 2)).reshape(pixels.shape)
+
+
+def _scaled_then_shifted(pixels: Pixels) -> Bytes:
+    return (np.rint(pixels / 255) - 128).astype(np.int8)
+
+
+def _right(pixels: Pixels) -> Bytes:
+    return (pixels.astype(np.int16) - 128).astype(np.int8)
+
+
+RIGHT = "pixel - 128"
+WAYS: dict[str, Callable[[Pixels], Bytes]] = {
+    RIGHT: _right,
+    "raw bytes copied, read as int8": _read_as_int8,
+    "zero point forgotten: the pixel itself, at most 127": _without_zero_point,
+    "scaled to 0..1, then cut to int8": _scaled_and_cut,
+    "scaled to 0..1, rounded, then minus 128": _scaled_then_shifted,
+    "dark and light swapped": _inverted,
+    "rows and columns swapped": _transposed,
+}
+
+
+def measure_mistakes(subject: Subject, test: Golden, kernels: ReferenceKernels) -> tuple[Mistake, ...]:
+    """Run the test samples through the right way and six wrong ones; nothing for what takes no images.
+
+    Args:
+        subject: the model.
+        test: samples.
+        kernels: of the model.
+    """
+    if not subject.pixels or test.expected is None or test.raw.ndim != IMAGE_DIMENSIONS:
+        return ()
+    return tuple(_measure(what, way(test.raw), test, kernels) for what, way in WAYS.items())
+
+
+def _measure(what: str, numbers: NDArray[Any], test: Golden, kernels: ReferenceKernels) -> Mistake:
+    found = classes_of(kernels.run(np.ascontiguousarray(numbers).reshape(test.input.shape)))
+    return Mistake(
+        what=what,
+        accuracy=None if test.label is None else float((found == test.label).mean()),
+        agreement=float((found == test.expected).mean()),
+    )

@@ -1,0 +1,164 @@
+"""`kit.json`: what a kit holds, with digests, and whether it still holds that."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from export.edge.boards import BoardFacts
+from export.edge.code_size import CodeSize
+from export.edge.host_check import HostFacts
+from export.edge.mistakes import Mistake
+from export.edge.portable_c import PortableFacts
+from export.edge.subject import Tensor
+from export.edge.tflm_check import TflmFacts
+from export.errors import KitError, first_line
+from export.inspecting.contents import OperatorFacts
+from export.manifest import DataInfo, content_sha256
+
+KIT_NAME = "kit.json"
+KIND = "keraport edge kit"
+SCHEMA_VERSION = 1
+ABI_VERSION = 1  # of the C interface: raised when infer.h or model_settings.h change incompatibly
+MOST_BYTES = 4 << 20  # of a kit.json
+BUILT = ("verify", "build")  # what the kit's own Makefile makes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KitFile:
+    """One file of a kit.
+
+    Attributes:
+        path: below the kit's folder, with forward slashes.
+        bytes: its size.
+        sha256: of its content.
+    """
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoldenFacts:
+    """What the golden vectors are.
+
+    Attributes:
+        vectors: how many.
+        wrong: how many of them the model takes for another class; None where there are no classes.
+    """
+
+    vectors: int
+    wrong: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kit:
+    """All that a kit says of itself.
+
+    Attributes:
+        kind: `keraport edge kit`.
+        schema_version: of this record.
+        abi_version: of the C interface.
+        model, version: of the published version.
+        sha256: of the int8 file, which every other number here speaks of.
+        checkpoint_sha256: of the trained model.
+        verdict: in one line, how the int8 file compares with the trained model.
+        input, output: of the int8 file.
+        pixels: whether the input takes raw pixels, each as pixel - 128.
+        labels: one text a class.
+        operators: of the int8 file.
+        dataset: the data that golden vectors and accuracies come from.
+        golden: of the golden vectors.
+        portable: what the C without a runtime needs, or why there is none.
+        host: what this machine made of that C.
+        tflm: what TensorFlow Lite Micro's kernels need, and how alike they answer.
+        code: what a compiler made of that C; None where none is installed.
+        boards: what emulated processors made of it, where that was asked for.
+        mistakes: in preprocessing, and what each does; the right way first.
+        packages: versions of what made the kit.
+        files: every other file, sorted by path.
+    """
+
+    kind: str = KIND
+    schema_version: int = SCHEMA_VERSION
+    abi_version: int = ABI_VERSION
+    model: str
+    version: int
+    sha256: str
+    checkpoint_sha256: str
+    verdict: str
+    input: Tensor
+    output: Tensor
+    pixels: bool
+    labels: tuple[str, ...]
+    operators: tuple[OperatorFacts, ...]
+    dataset: DataInfo
+    golden: GoldenFacts
+    portable: PortableFacts
+    host: HostFacts
+    tflm: TflmFacts
+    code: CodeSize | None
+    boards: tuple[BoardFacts, ...]
+    mistakes: tuple[Mistake, ...]
+    packages: dict[str, str]
+    files: tuple[KitFile, ...] = ()
+
+    @property
+    def ram_bytes(self) -> int | None:
+        """What the C takes of RAM, without the stack; None if there is no C."""
+        if self.portable.arena_bytes is None:
+            return None
+        static = self.code.static_bytes if self.code else 0
+        return self.portable.arena_bytes + static + self.input.bytes + self.output.bytes
+
+    @property
+    def proven(self) -> bool:
+        """Whether some part answers as the reference kernels do, and the C on every processor tried."""
+        if self.host.differs or any(board.golden is False for board in self.boards):
+            return False
+        return self.host.proven or self.tflm.proven
+
+
+def list_files(folder: Path) -> tuple[KitFile, ...]:
+    """Every file of a folder but `kit.json`, sorted by path."""
+    found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    return tuple(
+        KitFile(path=name, bytes=path.stat().st_size, sha256=content_sha256(path))
+        for name, path in sorted(found.items())
+        if name != KIT_NAME
+    )
+
+
+def write_kit(kit: Kit, folder: Path) -> None:
+    """Write `kit.json` into a folder that nobody reads yet."""
+    (folder / KIT_NAME).write_bytes(msgspec.json.format(msgspec.json.encode(kit), indent=2) + b"\n")
+
+
+def read_kit(folder: Path) -> Kit:
+    """Read the record of a kit.
+
+    Raises:
+        KitError: there is none, or one of another schema.
+    """
+    path = folder / KIT_NAME
+    if not path.is_file() or path.stat().st_size > MOST_BYTES:
+        raise KitError(f"{folder} is no edge kit: it has no {KIT_NAME} of keraport's")
+    try:
+        kit = msgspec.json.decode(path.read_bytes(), type=Kit)
+    except msgspec.MsgspecError as error:
+        raise KitError(
+            f"{path} is not as keraport writes it ({first_line(error)}): make the kit again"
+        ) from error
+    if (kit.kind, kit.schema_version) != (KIND, SCHEMA_VERSION):
+        raise KitError(
+            f"{path} is of schema_version {kit.schema_version}, not {SCHEMA_VERSION}: make it again"
+        )
+    return kit
+
+
+def changed_files(kit: Kit, folder: Path) -> tuple[str, ...]:
+    """Paths that are missing, changed, or not of the kit; what its Makefile builds does not count."""
+    known = {file.path: file for file in kit.files}
+    there = {file.path: file for file in list_files(folder) if file.path.partition("/")[0] not in BUILT}
+    return tuple(name for name in sorted(known | there) if known.get(name) != there.get(name))

@@ -1,0 +1,94 @@
+"""`tflm/main.cc`: the int8 file under TensorFlow Lite Micro, with the resolver that it needs and no more."""
+
+from pathlib import Path
+
+from export.edge.c_text import c_comment
+from export.edge.subject import Subject
+
+# Names that capitals alone do not give: BATCH_MATMUL is added by AddBatchMatMul.
+IRREGULAR = {
+    "BATCH_MATMUL": "BatchMatMul",
+    "CUMSUM": "CumSum",
+    "PADV2": "PadV2",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTM",
+}
+
+EXAMPLE = """\
+// {title} under TensorFlow Lite Micro: the golden vectors, and how many bytes differ.
+// Build it with the runtime's own sources, model_data.c, and this kit's folder on the include path.
+#include <cstdint>
+#include <cstring>
+
+#include "golden/golden.h"
+#include "model_data.h"
+#include "model_settings.h"
+#include "tensorflow/lite/micro/micro_interpreter.h"
+#include "tensorflow/lite/micro/micro_log.h"
+#include "tensorflow/lite/micro/micro_mutable_op_resolver.h"
+#include "tensorflow/lite/micro/system_setup.h"
+#include "tensorflow/lite/schema/schema_generated.h"
+
+namespace {{
+
+alignas(16) uint8_t arena[MODEL_TFLM_ARENA_BYTES];
+
+// Exactly the operators of the model: every further one costs flash.
+using Resolver = tflite::MicroMutableOpResolver<{count}>;
+
+TfLiteStatus RegisterOperators(Resolver& resolver) {{
+{operators}
+  return kTfLiteOk;
+}}
+
+}}  // namespace
+
+int main() {{
+  tflite::InitializeTarget();
+  const tflite::Model* model = tflite::GetModel(model_data);
+  if (model->version() != TFLITE_SCHEMA_VERSION) {{
+    MicroPrintf("the model has schema version %d, this runtime reads %d", static_cast<int>(model->version()),
+                TFLITE_SCHEMA_VERSION);
+    return 1;
+  }}
+  static Resolver resolver;
+  if (RegisterOperators(resolver) != kTfLiteOk) {{
+    MicroPrintf("an operator could not be registered");
+    return 1;
+  }}
+  static tflite::MicroInterpreter interpreter(model, resolver, arena, MODEL_TFLM_ARENA_BYTES);
+  if (interpreter.AllocateTensors() != kTfLiteOk) {{
+    MicroPrintf("an arena of %d bytes is too small for this runtime", MODEL_TFLM_ARENA_BYTES);
+    return 1;
+  }}
+  int8_t* input = interpreter.input(0)->data.int8;
+  const int8_t* output = interpreter.output(0)->data.int8;
+  int differing = 0;
+  for (int vector = 0; vector < GOLDEN_COUNT; ++vector) {{
+    std::memcpy(input, golden_input[vector], MODEL_INPUT_BYTES);
+    if (interpreter.Invoke() != kTfLiteOk) {{
+      MicroPrintf("vector %d cannot be run", vector);
+      return 1;
+    }}
+    for (int place = 0; place < MODEL_OUTPUT_BYTES; ++place) {{
+      differing += output[place] != golden_output[vector][place];
+    }}
+  }}
+  MicroPrintf("%d of %d output bytes differ", differing, GOLDEN_COUNT * MODEL_OUTPUT_BYTES);
+  return differing != 0;
+}}
+"""
+
+
+def write_tflm_example(subject: Subject, folder: Path) -> None:
+    """Write the example."""
+    names = [method_name(operator.name) for operator in subject.operators]
+    calls = "\n".join(f"  TF_LITE_ENSURE_STATUS(resolver.Add{name}());" for name in names)
+    text = EXAMPLE.format(title=c_comment(subject.title), count=len(names), operators=calls)
+    (folder / "tflm").mkdir()
+    (folder / "tflm" / "main.cc").write_text(text, encoding="ascii", errors="replace")
+
+
+def method_name(operator: str) -> str:
+    """What follows `Add` in the name of the resolver's method of a TFLite operator."""
+    parts = [part if part[:1].isdigit() else part.capitalize() for part in operator.split("_")]
+    return IRREGULAR.get(operator, "".join(parts))
