@@ -16,6 +16,7 @@ from serving.rpc.call import HEADERS, Call, Ended, ignore, send_end
 from serving.rpc.core import NO_FLAGS, Event, cygrpc
 from serving.rpc.loop import CompletionLoop
 from serving.rpc.outgoing import Outgoing
+from serving.rpc.status import ended_by
 from serving.rpc.stream import Conversing, StreamCall
 from serving.rpc.unary import Answering, UnaryCall
 
@@ -50,7 +51,6 @@ class Server:
         loop = asyncio.get_running_loop()
         if not isinstance(loop, CompletionLoop):
             raise TypeError(f"the server runs in a CompletionLoop, not in {type(loop).__name__}")
-        self._loop = loop
         self._queue = loop.queue
         self._outgoing = outgoing = Outgoing()
         self._calls: dict[bytes, Callable[[Event], object]] = {
@@ -120,9 +120,9 @@ class Server:
                 self._admit(event.call_details.method.decode(errors="replace"), Call(event))
             if begin is None:
                 raise Ended(grpc.StatusCode.UNIMPLEMENTED, "there is no such method here")
-        except Ended as ended:
+        except Exception as error:  # noqa: BLE001  (whatever it is, it becomes a status)
             closing = cygrpc.ReceiveCloseOnServerOperation(NO_FLAGS)
-            event.call.start_server_batch((HEADERS, closing, send_end(ended, ())), ignore)
+            event.call.start_server_batch((HEADERS, closing, send_end(ended_by(error), ())), ignore)
         else:
             begin(event)
 

@@ -231,6 +231,17 @@ async def test_who_may_not_is_refused_whatever_the_method(bench):
     assert await channel.unary_unary("/t/echo")(b"in", metadata=[("x-key", "sesame")], timeout=20) == b"in"
 
 
+async def test_a_door_that_fails_stays_shut(bench, caplog):
+    def admit(path, call):
+        raise OSError("the list of guests is gone")
+
+    channel = await bench.serve({"/t/echo": echo}, admit=admit)
+    error = await status_of(channel.unary_unary("/t/echo")(b"", timeout=20))
+    assert error.code() is grpc.StatusCode.INTERNAL
+    assert "guests" not in error.details()
+    assert "the list of guests is gone" in caplog.text
+
+
 async def test_a_stop_waits_for_what_is_under_way(bench):
     may_answer = asyncio.Event()
 
