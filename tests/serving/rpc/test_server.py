@@ -232,7 +232,7 @@ async def test_who_may_not_is_refused_whatever_the_method(bench):
 
 
 async def test_a_door_that_fails_stays_shut(bench, caplog):
-    def admit(path, call):
+    def admit(*_):
         raise OSError("the list of guests is gone")
 
     channel = await bench.serve({"/t/echo": echo}, admit=admit)
