@@ -21,8 +21,8 @@ from serving.running import AtOnce
 from serving.settings import ModelSettings
 from serving.signature import check_answer, check_file
 
-# What a request costs more that goes through the queue: the loop turns twice for it, and at every turn gRPC's
-# thread may want the interpreter's lock. A batch that spares each of its rows less than this is not worth it.
+# What a request may cost more that goes through the queue, for which the loop turns twice. A batch that
+# spares each of its rows less than this is not worth it.
 FORMING_SECONDS = 0.0001
 
 # Between two runs in a thread 0.3 to 0.5 ms pass while the event loop is busy, unless the next batch is given
@@ -67,27 +67,27 @@ class Session:
         """The version, as the protocol carries it."""
         return str(self.manifest.version)
 
-    def warm_up(self, settings: ModelSettings, known: Pace | None = None) -> None:
+    def warm_up(self, settings: ModelSettings) -> None:
         """Run batches of growing size, and learn from their times how large they pay and which are short.
 
         Args:
             settings: of batches.
-            known: what another session of the version has learned; this one then only shows that it runs.
 
         Raises:
             ModelRefused: the model does not run, or answers otherwise than the manifest says.
         """
         try:
-            if known is None:
-                self.pace = learn(self._measure, settings)
-            else:
-                self._measure(1)
-                self.pace = known
+            pace = learn(self._measure, settings)
         except ModelRefused:
             raise
         except Exception as error:
             raise ModelRefused(f"its first run failed: {first_line(error)}") from error
-        self._part_rows = self.pace.batch_rows if self._divisible(settings) else settings.max_batch_rows
+        self.keep_to(pace, settings)
+
+    def keep_to(self, pace: Pace, settings: ModelSettings) -> None:
+        """Run as a warm-up has taught it."""
+        self.pace = pace
+        self._part_rows = pace.batch_rows if self._divisible(settings) else settings.max_batch_rows
 
     def beside(self) -> "Session":
         """Another one with the same weights, which runs its batches side by side with this one's."""

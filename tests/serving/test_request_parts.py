@@ -36,7 +36,7 @@ def counting(tmp_path_factory, publish_onnx):
             publish_onnx(folder, model.SerializeToString(), infos[:1], infos[1:])
         checked = ModelSettings(**settings)
         (session,) = load_version(folder, checked)
-        session.warm_up(checked, Pace(batch_rows=2, batch_s=1.0, inline_rows=0, gain_s=0.0))
+        session.keep_to(Pace(batch_rows=2, batch_s=1.0, inline_rows=0, gain_s=0.0), checked)
         return session
 
     return opened
@@ -62,7 +62,7 @@ async def test_one_whose_sizes_were_set_or_whose_answers_may_differ_in_shape_run
 
 async def test_a_short_run_stays_whole(counting):
     session = counting(1)
-    session.warm_up(ModelSettings(), Pace(batch_rows=2, batch_s=1.0, inline_rows=5, gain_s=0.0))
+    session.keep_to(Pace(batch_rows=2, batch_s=1.0, inline_rows=5, gain_s=0.0), ModelSettings())
     assert (await session.run({"x": ROWS}))["y"][0, 0] == 500
 
 
@@ -71,8 +71,8 @@ def test_what_may_be_of_any_length_is_never_taken_to_be_short(counting):
     told = {}
     for width in (1, -1):
         session = counting(width)
-        session.warm_up(ModelSettings(), pace)
+        session.keep_to(pace, ModelSettings())
         told[width] = (session.runs_inline(1), session.at_once is not None)
-        session.warm_up(ModelSettings(), Pace(batch_rows=64, batch_s=0.01, inline_rows=0, gain_s=0.0))
+        session.keep_to(Pace(batch_rows=64, batch_s=0.01, inline_rows=0, gain_s=0.0), ModelSettings())
         told[width] += (session.ahead,)
     assert told == {1: (True, True, True), -1: (False, False, False)}

@@ -270,6 +270,6 @@ async def test_sessions_with_short_runs_in_their_thread_get_batches_ahead(tmp_pa
     told = []
     for inline_rows, batch_s in ((8, 0.001), (7, 0.001), (0, 0.02), (0, 0.03)):
         pace = Pace(batch_rows=8, batch_s=batch_s, inline_rows=inline_rows, gain_s=0.0)
-        session.warm_up(ModelSettings(), pace)
+        session.keep_to(pace, ModelSettings())
         told.append(session.ahead)
     assert told == [False, True, True, False]
