@@ -5,11 +5,11 @@ from collections.abc import Mapping
 
 from serving.descriptions import Descriptions
 from serving.engine import Engine
-from serving.errors import InvalidRequest, InvalidTensor
+from serving.errors import InvalidRequest
 from serving.operations.watching import Watch
 from serving.proto import inference_pb2 as pb
 from serving.protocol import EXTENSIONS, NAME
-from serving.rpc.answers import infer_message
+from serving.rpc.answers import infer_message, run_inference
 from serving.rpc.call import Call
 from serving.rpc.reader import RequestReader
 from serving.rpc.reception import Method, Reception
@@ -120,14 +120,7 @@ class InferenceService:
 
     async def model_infer(self, content: bytes, call: Call, watch: Watch) -> bytes:
         """Run a model."""
-        try:
-            inference = self._reader.read(content, call.time_remaining(), watch)
-        except (InvalidRequest, InvalidTensor) as error:
-            self._engine.refused(watch.model, watch.version, error)
-            raise
-        watch.asked(inference)
-        outcome = await self._engine.infer(inference)
-        watch.answered(outcome)
+        outcome = await run_inference(self._engine, self._reader, content, call, watch)
         return infer_message(outcome).SerializeToString()
 
     async def model_stream_infer(self, stream: StreamCall) -> None:

@@ -3,9 +3,8 @@
 import asyncio
 
 from serving.engine import Engine
-from serving.errors import InvalidRequest, InvalidTensor
 from serving.proto import inference_pb2 as pb
-from serving.rpc.answers import infer_message
+from serving.rpc.answers import infer_message, run_inference
 from serving.rpc.call import Call
 from serving.rpc.reader import RequestReader
 from serving.rpc.reception import Reception
@@ -57,14 +56,7 @@ async def _answer(
     watch = reception.watch("ModelStreamInfer", call)
     try:
         with watch:
-            try:
-                inference = reader.read(content, call.time_remaining(), watch)
-            except (InvalidRequest, InvalidTensor) as error:
-                engine.refused(watch.model, watch.version, error)
-                raise
-            watch.asked(inference)
-            outcome = await engine.infer(inference)
-            watch.answered(outcome)
+            outcome = await run_inference(engine, reader, content, call, watch)
         answer = infer_message(outcome)
     except Exception as error:  # noqa: BLE001  (whatever it is, it becomes a text)
         code, text = status_of(error)
