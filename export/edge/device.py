@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.edge.boards import BOARDS, Board, answer_on_board
+from export.edge.device_names import CHROMIUM, HOST
 from export.edge.difference import Difference
 from export.edge.golden import ReferenceKernels, take_golden, take_test
 from export.edge.golden_files import write_golden
@@ -18,7 +19,6 @@ from export.errors import KitError
 from export.verdict import Verdict
 from training.datasets import Dataset
 
-HOST = "host"
 FEWEST = 1000  # samples, without which nothing is inherited
 
 
@@ -55,7 +55,7 @@ def find_device(name: str) -> Board | None:
     if name == HOST:
         return None
     if name not in known:
-        raise KitError(f"no device {name!r}: choose from {', '.join((HOST, *known))}")
+        raise KitError(f"no device {name!r}: choose from {', '.join((HOST, *known, CHROMIUM))}")
     if missing := known[name].missing():
         raise KitError(f"{name} needs {' and '.join(missing)}: install them, by make tools-edge")
     return known[name]

@@ -71,7 +71,7 @@ def print_space(console: Console, rows: Sequence[Row], message: str) -> None:
 
 def kit_lines(kit: Kit) -> list[str]:
     """What a kit needs and was proven on, one line each."""
-    return [*_portable_lines(kit), *_tflm_lines(kit)]
+    return [*_portable_lines(kit), *_tflm_lines(kit), *_browser_lines(kit)]
 
 
 def _portable_lines(kit: Kit) -> list[str]:
@@ -100,4 +100,16 @@ def _tflm_lines(kit: Kit) -> list[str]:
         f"TensorFlow Lite Micro: {tflm.test.summary}",
         f"  of the golden vectors {tflm.golden.differing_bytes:,} bytes differ",
         f"  an arena of {tflm.arena_minimum:,} bytes is enough, {tflm.arena_bytes:,} with the margin",
+    ]
+
+
+def _browser_lines(kit: Kit) -> list[str]:
+    browser = kit.browser
+    if browser is None:
+        return []
+    if browser.golden is None or browser.test is None:
+        return [f"the uint8 file in a browser: not run, {printable(browser.reason)}"]
+    return [
+        f"the uint8 file, {printable(browser.release)}: {browser.test.summary}",
+        f"  of the golden vectors {browser.golden.summary}",
     ]
