@@ -98,8 +98,9 @@ def parity(
             data=data,
             samples=samples,
             time_limit_s=time_limit,
+            junit=junit,
             as_json=as_json,
-            others=(url, reference, margin, custom, report, junit, explain or None),
+            others=(url, reference, margin, custom, report, explain or None),
         )
     check_destinations(report, junit)
     _check_combination(target, url=url, device=device, explain=explain)

@@ -16,6 +16,8 @@ from export.edge.settings_header import write_settings
 from export.edge.subject import Subject
 from export.edge.tflm_check import TflmFacts
 from export.errors import KitError
+from export.formats import Format
+from export.reporting.junit import Case, outcome_of, render_suite
 from export.verdict import Verdict
 from training.datasets import Dataset
 
@@ -43,6 +45,36 @@ class DeviceCheck:
     reason: str
     difference: Difference
     data_sha256: str
+
+
+def device_junit(check: DeviceCheck, created: str) -> bytes:
+    """The verdict as JUnit XML, one test case.
+
+    Args:
+        check: what was found.
+        created: when, in ISO 8601.
+    """
+    difference = check.difference
+    case = Case(
+        name=f"{Format.TFLITE_INT8} on {check.device}",
+        numbers={
+            "sha256": check.sha256,
+            "compared_bytes": difference.compared_bytes,
+            "differing_bytes": difference.differing_bytes,
+            "largest_step": difference.largest_step,
+            "differing_classes": difference.differing_classes,
+        },
+        outcome=outcome_of(check.verdict),
+        verdict=check.verdict,
+        reason=check.reason,
+    )
+    facts = {
+        "verdict": check.verdict.value,
+        "version": check.version,
+        "data_sha256": check.data_sha256,
+        "samples": difference.samples,
+    }
+    return render_suite(check.model, created, facts, [case])
 
 
 def find_device(name: str) -> Board | None:
