@@ -164,7 +164,8 @@ def _tflm(kit: Kit) -> Iterator[str]:
         "`tflm/main.cc`. The arena is aligned "
         f"to 16 bytes. Where pointers have 8 bytes, release {tflm.release} needs "
         f"{tflm.arena_minimum:,} of "
-        f"them; `MODEL_TFLM_ARENA_BYTES` is {tflm.arena_bytes:,}. A 32-bit device needs less."
+        f"them; `MODEL_TFLM_ARENA_BYTES` is {tflm.arena_bytes:,}. A 32-bit device needs less: the example "
+        "says how much, and the compiler's option `-DMODEL_TFLM_ARENA_BYTES=...` sets it."
     )
     if not tflm.proven:
         yield from _paragraph(

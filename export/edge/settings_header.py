@@ -36,9 +36,12 @@ HEADER = """\
 
 ARENA = """\
 /* The tensor arena of TensorFlow Lite Micro in bytes, aligned to 16. The minimum was measured where
- * pointers have 8 bytes, more than a 32-bit device needs; {margin} are added for other releases. */
+ * pointers have 8 bytes, more than a 32-bit device needs; {margin} are added for other releases.
+ * Give the compiler -DMODEL_TFLM_ARENA_BYTES=... for what tflm/main.cc says that your device uses. */
 #define MODEL_TFLM_ARENA_MINIMUM {minimum}
+#ifndef MODEL_TFLM_ARENA_BYTES
 #define MODEL_TFLM_ARENA_BYTES {bytes}
+#endif
 
 """
 

@@ -57,9 +57,12 @@ int main() {{
   }}
   static tflite::MicroInterpreter interpreter(model, resolver, arena, MODEL_TFLM_ARENA_BYTES);
   if (interpreter.AllocateTensors() != kTfLiteOk) {{
-    MicroPrintf("an arena of %d bytes is too small for this runtime", MODEL_TFLM_ARENA_BYTES);
+    MicroPrintf("an arena of %d bytes is too small, or this runtime lacks an operator or a version of one",
+                MODEL_TFLM_ARENA_BYTES);
     return 1;
   }}
+  MicroPrintf("%d of %d bytes of the arena are used", static_cast<int>(interpreter.arena_used_bytes()),
+              MODEL_TFLM_ARENA_BYTES);
   int8_t* input = interpreter.input(0)->data.int8;
   const int8_t* output = interpreter.output(0)->data.int8;
   int differing = 0;

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+from export.edge.tflm_example import method_name
 from training.datasets import load_dataset
 
 
@@ -76,6 +77,27 @@ def test_the_resolver_holds_the_models_operators_and_no_more(made_kit):
     added = re.findall(r"resolver\.Add(\w+)\(\)", text)
     assert added == ["Conv2D", "FullyConnected", "MaxPool2D", "Reshape"]
     assert f"MicroMutableOpResolver<{len(said['operators'])}>" in text
+
+
+@pytest.mark.parametrize(
+    ("operator", "method"),
+    [
+        ("ADD_N", "AddN"),
+        ("BATCH_MATMUL", "BatchMatMul"),
+        ("BATCH_TO_SPACE_ND", "BatchToSpaceNd"),
+        ("CUMSUM", "CumSum"),
+        ("DEPTHWISE_CONV_2D", "DepthwiseConv2D"),
+        ("L2_NORMALIZATION", "L2Normalization"),
+        ("L2_POOL_2D", "L2Pool2D"),
+        ("PADV2", "PadV2"),
+        ("RELU6", "Relu6"),
+        ("REVERSE_V2", "ReverseV2"),
+        ("SPLIT_V", "SplitV"),
+        ("UNIDIRECTIONAL_SEQUENCE_LSTM", "UnidirectionalSequenceLSTM"),
+    ],
+)
+def test_the_resolvers_method_has_its_name_from_the_operator(operator, method):
+    assert method_name(operator) == method
 
 
 @pytest.mark.parametrize(("option", "size"), [("--flash", "32K"), ("--ram", "27833")])
