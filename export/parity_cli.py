@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from export.edge.device_cli import parity_of_device
-from export.edge.device_names import CHROMIUM
+from export.edge.device_names import OWN_VERDICT
 from export.options_cli import (
     REPOSITORY,
     RUNS,
@@ -57,13 +57,17 @@ def parity(
     device: Annotated[
         str | None,
         typer.Option(
-            help="Check the int8 file's C on a device: host, or an emulated one, qemu:mps2-an385; "
-            "or the uint8 file in a browser: chromium."
+            help="Check the int8 file's C on a device: host, or an emulated one, qemu:mps2-an385; or the "
+            "int8 file under TensorFlow Lite Micro, tflm; or the uint8 file in a browser, chromium."
         ),
     ] = None,
     samples: Annotated[
-        int, typer.Option(min=1, help="Test samples that a device answers; under 1,000 nothing is proven.")
-    ] = 1000,
+        int | None,
+        typer.Option(
+            min=1,
+            help="Test samples that a device runs the C on; under 1,000, the default, nothing is proven.",
+        ),
+    ] = None,
     margin: Annotated[
         float | None,
         typer.Option(min=0, max=100, help="Accuracy drop to exclude, in points; by default the tier's."),
@@ -91,7 +95,7 @@ def parity(
     from export.reporting.files import check_destinations, write_copies
     from export.served import find_standard, require_version
 
-    if device is not None and device != CHROMIUM:
+    if device is not None and device not in OWN_VERDICT:
         parity_of_device(
             target,
             device,
@@ -103,7 +107,7 @@ def parity(
             others=(url, reference, margin, custom, report, explain or None),
         )
     check_destinations(report, junit)
-    _check_combination(target, url=url, device=device, explain=explain)
+    _check_combination(target, url=url, device=device, explain=explain, samples=samples)
     found, code, console = find_target(target), trusted(custom, trust), make_console(sys.stdout)
     if url is None:
         model, dataset = _reference(found, target, reference, data, code)
@@ -111,7 +115,7 @@ def parity(
         if device is None:
             result, explanations = _check_files(wanted, explain=explain)
         else:
-            result, explanations = _check_browser(wanted, context.obj.browser()), {}
+            result, explanations = _check_elsewhere(wanted, device, context.obj.browser()), {}
         write_copies(result, dataset.test.inputs, page=report, junit=junit)
         if as_json:
             typer.echo(msgspec.json.encode(_facts(result, explanations)))
@@ -134,7 +138,9 @@ def parity(
     raise typer.Exit(result.verdict.exit_code)
 
 
-def _check_combination(target: Path, *, url: str | None, device: str | None, explain: bool) -> None:
+def _check_combination(
+    target: Path, *, url: str | None, device: str | None, explain: bool, samples: int | None
+) -> None:
     """Check that the options say one thing to check.
 
     Raises:
@@ -146,6 +152,10 @@ def _check_combination(target: Path, *, url: str | None, device: str | None, exp
         raise SourceError("--explain looks into files: leave it out, or leave out --url and --device")
     if url is not None and device is not None:
         raise SourceError("a server or a device is checked, not both: leave out --url or --device")
+    if samples is not None:
+        raise SourceError(
+            "all test samples are compared here: --samples goes with a --device that runs the C"
+        )
     if url is not None and target.is_file():
         raise SourceError(
             f"{target} is no published version: name the folder of the one that is to be served"
@@ -198,20 +208,22 @@ def _check_files(wanted: _Wanted, *, explain: bool) -> "tuple[Report, dict[Forma
     return result, explanations
 
 
-def _check_browser(wanted: _Wanted, browser: "Browser") -> "Report":
+def _check_elsewhere(wanted: _Wanted, device: str, browser: "Browser") -> "Report":
     from export.check import checking
     from export.console import ConsoleListener, make_console
-    from export.edge.browser import judge_in_browser, uint8_file
+    from export.edge.own_verdict import file_for, judge_elsewhere
     from export.reporting.check_report import check_report
 
-    target, limit = uint8_file(wanted.found, wanted.target, browser), wanted.time_limit_s
+    target, limit = file_for(device, wanted.found, wanted.target, browser), wanted.time_limit_s
     with (
         ConsoleListener(make_console(sys.stderr)) as listener,
         checking(wanted.model, wanted.dataset, time_limit_s=limit, listener=listener) as check,
     ):
-        with listener.during(f"running tflite-uint8 in a browser on {len(wanted.dataset.test):,} samples"):
-            artifact = judge_in_browser(
-                browser, target, check, margin_points=wanted.margin, time_limit_s=limit
+        with listener.during(
+            f"running {target.files[0][0]} by {device} on {len(wanted.dataset.test):,} samples"
+        ):
+            artifact = judge_elsewhere(
+                device, target, check, browser=browser, margin_points=wanted.margin, time_limit_s=limit
             )
         listener.done(artifact)
         return check_report(target, wanted.target, wanted.model, wanted.dataset, check, [artifact], {})

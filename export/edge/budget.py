@@ -10,6 +10,7 @@ from export.edge.subject import Subject
 from export.errors import KitError
 
 FLASH, RAM = "flash", "RAM"
+SHAPED = ("RESHAPE", "MEAN", "PAD", "PADV2")  # their constants are shapes, which the C holds in its code
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20}
 SIZE = re.compile(r"(\d{1,9})([KM]?)", re.IGNORECASE)
 
@@ -110,7 +111,7 @@ def _weights(subject: Subject) -> Iterator[Row]:
     graph = TFLiteGraph(subject.path.read_bytes())
     for place, operator in enumerate(graph.main.operators):
         kind = graph.kind(operator)
-        if kind == "RESHAPE":  # its shape is no constant of the C
+        if kind in SHAPED:
             continue
         constants = [graph.constant(tensor) for tensor in operator.inputs]
         taken = sum(values.nbytes for values in constants if values is not None)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.edge.boards import BOARDS, Board, answer_on_board
-from export.edge.device_names import CHROMIUM, HOST
+from export.edge.device_names import HOST, OWN_VERDICT
 from export.edge.difference import Difference
 from export.edge.golden import ReferenceKernels, take_golden, take_test
 from export.edge.golden_files import write_golden
@@ -87,7 +87,7 @@ def find_device(name: str) -> Board | None:
     if name == HOST:
         return None
     if name not in known:
-        raise KitError(f"no device {name!r}: choose from {', '.join((HOST, *known, CHROMIUM))}")
+        raise KitError(f"no device {name!r}: choose from {', '.join((HOST, *known, *OWN_VERDICT))}")
     if missing := known[name].missing():
         raise KitError(f"{name} needs {' and '.join(missing)}: install them, by make tools-edge")
     return known[name]

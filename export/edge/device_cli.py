@@ -15,7 +15,7 @@ def parity_of_device(
     device: str,
     *,
     data: str | None,
-    samples: int,
+    samples: int | None,
     time_limit_s: float,
     junit: Path | None,
     as_json: bool,
@@ -27,7 +27,7 @@ def parity_of_device(
         target: the published version.
         device: its name.
         data: of a `--data` option.
-        samples: how many to send.
+        samples: how many to send; None sends as many as are needed.
         time_limit_s: seconds that the device may take.
         junit: where to write the verdict as JUnit XML, if anywhere.
         as_json: whether to print JSON.
@@ -39,7 +39,7 @@ def parity_of_device(
     import msgspec
 
     from export.console import ConsoleListener, make_console
-    from export.edge.device import check_device, device_junit
+    from export.edge.device import FEWEST, check_device, device_junit, find_device
     from export.edge.subject import find_subject
     from export.errors import SourceError
     from export.reporting.files import check_destinations, write_whole
@@ -50,9 +50,10 @@ def parity_of_device(
     if any(option is not None for option in others):
         raise SourceError("--device goes with --data, --samples, --time-limit, --junit and --json alone")
     check_destinations(junit)
+    find_device(device)
     subject = find_subject(target)
     dataset = load_dataset(data) if data else own_data(subject.target, subject.folder, RUNS)
-    count = min(samples, len(dataset.test))
+    count = min(samples or FEWEST, len(dataset.test))
     with (
         tempfile.TemporaryDirectory(prefix="keraport-") as scratch,
         ConsoleListener(make_console(sys.stderr)) as listener,

@@ -1,4 +1,9 @@
 """Names of the devices that are no boards."""
 
 HOST = "host"  # this machine
-CHROMIUM = "chromium"  # a browser: its verdict comes from statistics, as a file's does
+CHROMIUM = "chromium"  # a browser
+TFLM = "tflm"  # TensorFlow Lite Micro's kernels
+OWN_VERDICT = (
+    CHROMIUM,
+    TFLM,
+)  # they round in their own way: their verdict comes from statistics, as a file's does

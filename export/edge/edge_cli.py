@@ -33,8 +33,8 @@ def edge(
 ) -> None:
     """Write a folder for firmware: the int8 model, its settings, and vectors that prove it on the device.
 
-    Exit codes: 0 written, 1 the model does not fit, or no part of the written kit answers as the reference
-    kernels do, 2 wrong usage or input.
+    Exit codes: 0 written, 1 the model does not fit, or the C answers otherwise than the reference kernels, 2
+    wrong usage or input, 3 written, but none of its parts is proven.
     """
     import msgspec
 
@@ -48,8 +48,8 @@ def edge(
     from training.datasets import load_dataset
 
     budget = Budget(flash_bytes=parse_size(flash), ram_bytes=parse_size(ram))
-    check_out(out)
     subject = find_subject(target)
+    check_out(out, subject.folder.parent)
     dataset = load_dataset(data) if data else own_data(subject.target, subject.folder, RUNS)
     browser = context.obj.browser() if verify else None
     options = KitOptions(
@@ -68,4 +68,4 @@ def edge(
         typer.echo(msgspec.json.encode(kit))
     else:
         print_kit(make_console(sys.stdout), kit, out)
-    raise typer.Exit(int(not kit.proven))
+    raise typer.Exit(kit.verdict_of_parts.exit_code)

@@ -11,12 +11,20 @@ from export.staging import staged_folder
 LISTED = 5
 
 
-def check_out(out: Path) -> None:
+def check_out(out: Path, versions: Path) -> None:
     """Check that a kit may be written to a place: nothing is there, or a kit as keraport wrote it.
+
+    Args:
+        out: the place.
+        versions: the folder of the model's published versions, which holds nothing else.
 
     Raises:
         KitError: it may not.
     """
+    if out.resolve().is_relative_to(versions.resolve()):
+        raise KitError(f"{out} is among the published versions of the model: choose another --out")
+    if out.resolve().is_mount():
+        raise KitError(f"{out} is a mount point, which nothing can take the place of: name a folder in it")
     if not out.exists() and not out.is_symlink():
         return
     if not out.is_dir() or out.is_symlink():
@@ -38,14 +46,19 @@ def check_out(out: Path) -> None:
 
 
 @contextlib.contextmanager
-def kit_folder(out: Path) -> Iterator[Path]:
+def kit_folder(out: Path, versions: Path) -> Iterator[Path]:
     """A folder to build a kit in, which takes its place when the block ends without an error.
+
+    Args:
+        out: the place.
+        versions: the folder of the model's published versions.
 
     Raises:
         KitError: the place is taken by something else, or cannot be written.
     """
-    check_out(out)
-    home = out.absolute().parent
+    check_out(out, versions)
+    out = out.resolve()  # "." has no parent to rename it in
+    home = out.parent
     with contextlib.ExitStack() as stack:
         try:
             home.mkdir(parents=True, exist_ok=True)
@@ -55,7 +68,7 @@ def kit_folder(out: Path) -> Iterator[Path]:
         except OSError as error:
             raise KitError(f"cannot write to {home} ({error.strerror}): choose another --out") from error
         yield folder
-        check_out(out)  # what may have come there meanwhile
+        check_out(out, versions)  # what may have come there meanwhile
         _put(folder, out, scratch / "old")
 
 

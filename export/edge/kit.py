@@ -75,7 +75,10 @@ def make_kit(
         KitError: it cannot be made; what was in `out` is left as it was.
         ModuleNotFoundError: a package of the extra `edge` is not installed.
     """
-    with kit_folder(out) as folder, tempfile.TemporaryDirectory(prefix="keraport-") as scratch:
+    with (
+        kit_folder(out, subject.folder.parent) as folder,
+        tempfile.TemporaryDirectory(prefix="keraport-") as scratch,
+    ):
         kit = _Build(folder, Path(scratch), options, listener).write(subject, dataset)
         check_budget(kit, subject, options.budget)
         write_readme(kit, folder)
@@ -151,8 +154,9 @@ class _Build:
             return portable, HostFacts(), None
         copy_files(self.folder, "verify.c", "Makefile", *(PREPROCESSING if subject.pixels else ()))
         with self.listener.during("building and running the C"):
-            host = check_on_host(self.folder, test, self.scratch, time_limit_s=self.options.time_limit_s)
-            return portable, host, measure_code(self.folder, self.scratch)
+            limit = self.options.time_limit_s
+            host = check_on_host(self.folder, test, self.scratch, time_limit_s=limit)
+            return portable, host, measure_code(self.folder, self.scratch, time_limit_s=limit)
 
     def _run_boards(self, golden: Golden) -> tuple[BoardFacts, ...]:
         found = []

@@ -11,8 +11,12 @@ from export.edge.boards import BoardFacts
 from export.edge.budget import FLASH, RAM, Row, total
 from export.edge.record import Kit
 from export.reporting.markup import printable
+from export.verdict import Verdict
 
 GAP = 2
+OWN_VERDICT = (
+    "TensorFlow Lite Micro rounds in its own way: its verdict comes from keraport parity --device tflm"
+)
 
 
 def print_kit(console: Console, kit: Kit, out: Path) -> None:
@@ -26,8 +30,12 @@ def print_kit(console: Console, kit: Kit, out: Path) -> None:
     console.print(Text("\n".join(["", *kit_lines(kit)])))
     if kit.boards:
         _print_boards(console, kit)
-    if not kit.proven:
-        console.print(Text("not proven: it does not answer as the reference kernels do, byte for byte"))
+    if kit.verdict_of_parts is Verdict.FAIL:
+        console.print(Text("not the same model: it answers otherwise than the reference kernels"))
+    if kit.verdict_of_parts is Verdict.INCONCLUSIVE:
+        console.print(Text("not proven: no part of it gives the reference kernels' bytes"))
+    if kit.tflm.differs:
+        console.print(Text(OWN_VERDICT))
     console.print(Text(f"wrote {printable(str(out))}: {printable(kit.model)} version {kit.version}"))
 
 

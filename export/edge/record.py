@@ -16,13 +16,14 @@ from export.edge.tflm_check import TflmFacts
 from export.errors import KitError, first_line
 from export.inspecting.contents import OperatorFacts
 from export.manifest import DataInfo, content_sha256
+from export.verdict import Verdict
 
 KIT_NAME = "kit.json"
 KIND = "keraport edge kit"
 SCHEMA_VERSION = 1
 ABI_VERSION = 1  # of the C interface: raised when infer.h or model_settings.h change incompatibly
 MOST_BYTES = 4 << 20  # of a kit.json
-BUILT = ("verify", "build")  # what the kit's own Makefile makes
+BUILT = "verify"  # the program that the kit's own Makefile makes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,13 +117,12 @@ class Kit:
         return self.portable.arena_bytes + static + self.input.bytes + self.output.bytes
 
     @property
-    def proven(self) -> bool:
-        """Whether some part answers as the reference kernels do, and nothing else that was tried differs."""
-        if self.host.differs or any(board.golden is False for board in self.boards):
-            return False
-        if self.browser is not None and self.browser.differs:
-            return False
-        return self.host.proven or self.tflm.proven
+    def verdict_of_parts(self) -> Verdict:
+        """Fail if something that must answer as the reference kernels do does not; pass if some part does."""
+        others = any(board.golden is False for board in self.boards)
+        if self.host.differs or others or (self.browser is not None and self.browser.differs):
+            return Verdict.FAIL
+        return Verdict.PASS if self.host.proven or self.tflm.proven else Verdict.INCONCLUSIVE
 
 
 def list_files(folder: Path) -> tuple[KitFile, ...]:
@@ -137,7 +137,11 @@ def list_files(folder: Path) -> tuple[KitFile, ...]:
 
 def write_kit(kit: Kit, folder: Path) -> None:
     """Write `kit.json` into a folder that nobody reads yet."""
-    (folder / KIT_NAME).write_bytes(msgspec.json.format(msgspec.json.encode(kit), indent=2) + b"\n")
+    (folder / KIT_NAME).write_bytes(_encode(kit))
+
+
+def _encode(kit: Kit) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(kit), indent=2) + b"\n"
 
 
 def read_kit(folder: Path) -> Kit:
@@ -163,7 +167,18 @@ def read_kit(folder: Path) -> Kit:
 
 
 def changed_files(kit: Kit, folder: Path) -> tuple[str, ...]:
-    """Paths that are missing, changed, or not of the kit; what its Makefile builds does not count."""
-    known = {file.path: file for file in kit.files}
-    there = {file.path: file for file in list_files(folder) if file.path.partition("/")[0] not in BUILT}
-    return tuple(name for name in sorted(known | there) if known.get(name) != there.get(name))
+    """Paths that are missing, changed, or not of the kit; but for the program that its Makefile makes."""
+    known: dict[str, KitFile | None] = {file.path: file for file in kit.files}
+    there: dict[str, KitFile | None] = {file.path: file for file in list_files(folder)}
+    there |= {path.relative_to(folder).as_posix(): None for path in folder.rglob("*") if _strange(path)}
+    if (folder / KIT_NAME).read_bytes() != _encode(kit):
+        there[KIT_NAME] = None
+    names = sorted((known | there).keys() - {BUILT})
+    return tuple(name for name in names if name not in known or known[name] != there.get(name))
+
+
+def _strange(path: Path) -> bool:
+    """Whether it is what no kit holds: an empty folder, a link, a pipe."""
+    if path.is_symlink():
+        return True
+    return not any(path.iterdir()) if path.is_dir() else not path.is_file()

@@ -1,22 +1,19 @@
 """TensorFlow Lite Micro's kernels on the golden vectors: the arena that they need, the bytes that differ."""
 
-import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from export.edge.difference import Difference, compare
 from export.edge.golden import Golden
 from export.edge.subject import Subject
+from export.edge.tflm_kernels import STEP, release, run_samples, smallest_arena
 from export.errors import WorkerError, first_line
 from export.exchange import read_arrays, write_arrays
 from export.isolation import Workers
 
-STEP = 16  # bytes, the arena's alignment
 MARGIN = 1024  # bytes that another release of the runtime may need beyond
-FIRST, LARGEST = 1 << 14, 1 << 28
+LACKS = "TensorFlow Lite Micro lacks an operator of it, or a version of one"
+MISSING = "tflite-micro is not installed here: pip install tflite-micro"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +52,11 @@ class TflmFacts:
     reason: str = ""
 
     @property
+    def differs(self) -> bool:
+        """Whether a byte differs."""
+        return any(part is not None and part.differing_bytes > 0 for part in (self.golden, self.test))
+
+    @property
     def proven(self) -> bool:
         """Whether no byte differs."""
         return all(part is not None and not part.differing_bytes for part in (self.golden, self.test))
@@ -81,40 +83,22 @@ def check_tflm(
         try:
             return workers.call(run_tflm, order)
         except ModuleNotFoundError:  # its package exists for some platforms alone
-            return TflmFacts(reason="tflite-micro is not installed here: pip install tflite-micro")
+            return TflmFacts(reason=MISSING)
         except WorkerError as error:
             return TflmFacts(reason=f"TensorFlow Lite Micro cannot run it: {error}")
 
 
 def run_tflm(order: TflmOrder) -> TflmFacts:
     """Find the smallest arena and run the vectors in it."""
-    from tflite_micro import __version__, runtime
-
     content = order.path.read_bytes()
-
-    def starts(size: int) -> bool:
-        child = os.fork()  # in a little less than it needs, the runtime may crash
-        if child == 0:
-            try:
-                runtime.Interpreter.from_bytes(content, arena_size=size)
-            except RuntimeError:
-                os._exit(1)
-            os._exit(0)
-        return os.waitpid(child, 0)[1] == 0
-
-    minimum = smallest(starts)
+    minimum = smallest_arena(content)
     if minimum is None:
-        return TflmFacts(reason="TensorFlow Lite Micro lacks an operator of it, or a version of one")
-    interpreter = runtime.Interpreter.from_bytes(content, arena_size=minimum)
+        return TflmFacts(reason=LACKS)
     differences = []
     for part in ("golden", "test"):
         arrays = read_arrays(order.vectors, part)
-        found = np.empty(arrays["output"].shape, np.int8)
         try:
-            for place, numbers in enumerate(arrays["input"]):
-                interpreter.set_input(numbers[np.newaxis], 0)
-                interpreter.invoke()
-                found[place] = interpreter.get_output(0)[0]
+            found = run_samples(content, minimum, arrays["input"])
         except (RuntimeError, ValueError) as error:
             return TflmFacts(reason=f"TensorFlow Lite Micro cannot run it: {first_line(error)}")
         differences.append(compare(found, arrays["output"], classes=order.classes))
@@ -123,26 +107,5 @@ def run_tflm(order: TflmOrder) -> TflmFacts:
         arena_bytes=-(-(minimum + MARGIN) // STEP) * STEP,
         golden=differences[0],
         test=differences[1],
-        release=__version__,
+        release=release(),
     )
-
-
-def smallest(starts: Callable[[int], bool]) -> int | None:
-    """The smallest size, in steps of 16, that is enough; None if none is.
-
-    Args:
-        starts: whether a size is enough; every larger one then is.
-    """
-    enough = FIRST
-    while not starts(enough):
-        enough *= 2
-        if enough > LARGEST:
-            return None
-    short = 0
-    while enough - short > STEP:
-        middle = (short + enough) // 2 // STEP * STEP
-        if starts(middle):
-            enough = middle
-        else:
-            short = middle
-    return enough

@@ -79,9 +79,22 @@ def test_an_emulated_device_inherits_the_verdict(keraport, published, device):
     assert "parity: pass, 0 of 10,000 bytes differ on 1,000 samples" in result.stdout
 
 
+@pytest.mark.slow
+def test_tensorflow_lite_micro_gets_a_verdict_by_all_test_samples(keraport, published):
+    result = keraport("parity", published, "--device", "tflm", "--json", cwd=published.parents[2])
+    assert result.returncode == 0, result.stderr
+    said = json.loads(result.stdout)
+    (artifact,) = said["artifacts"]
+    assert (said["verdict"], artifact["format"]) == ("pass", "tflite-int8")
+    assert artifact["comparison"]["samples"] == 10_000
+    assert "by TensorFlow Lite Micro" in artifact["reason"]
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
+        (("--samples", "5"), "--samples goes with a --device that runs the C"),
+        (("--device", "tflm", "--samples", "5"), "--samples goes with a --device that runs the C"),
         (("--device", "toaster"), "no device 'toaster': choose from host, qemu:mps2-an385"),
         (("--device", "host", "--margin", "1"), "--device goes with --data"),
     ],

@@ -11,7 +11,9 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from tflite_micro import runtime
 
 from export.converters.tflite_metadata import MOST_BYTES, read_metadata
+from export.edge.folder import check_out
 from export.edge.golden import ReferenceKernels
+from export.errors import KitError
 from training.datasets import load_dataset
 
 
@@ -47,6 +49,15 @@ def test_the_record_names_every_file_by_its_digest(made_kit):
         assert (file["bytes"], file["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
 
 
+def test_the_folder_that_one_is_in_can_become_a_kit(keraport, published, tmp_path):
+    (tmp_path / "here").mkdir()
+    options = ("--out", ".", "--data", "mnist", "--samples", 10)
+    result = keraport("edge", published, *options, cwd=tmp_path / "here")
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "here" / "kit.json").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == ["here"]
+
+
 def test_a_kit_repeats_byte_by_byte_and_takes_the_place_of_an_untouched_one(
     keraport, kit, published, tmp_path
 ):
@@ -60,23 +71,62 @@ def test_a_kit_repeats_byte_by_byte_and_takes_the_place_of_an_untouched_one(
     assert [path.name for path in tmp_path.iterdir()] == ["again"]
 
 
-@pytest.mark.parametrize("what", ["foreign", "edited", "added", "file"])
-def test_what_is_no_untouched_kit_stays_as_it_is(keraport, kit, published, tmp_path, what):
-    out = tmp_path / "out"
+def spoil(out, kit, what):
+    """Make of a place what no kit may take."""
+    if what == "file":
+        out.write_text("mine")
+        return
     if what == "foreign":
         out.mkdir()
-        (out / "firmware.c").write_text("mine")
-    elif what == "file":
-        out.write_text("mine")
     else:
         shutil.copytree(kit, out)
-        (out / ("model_settings.h" if what == "edited" else "firmware.c")).write_text("mine")
-    result = keraport("edge", published, "--out", out)
-    assert result.returncode == 2
-    assert "choose another --out" in result.stderr
-    mine = [path for path in tmp_path.rglob("*") if path.is_file() and path.read_bytes() == b"mine"]
-    assert len(mine) == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    match what:
+        case "foreign" | "added":
+            (out / "firmware.c").write_text("mine")
+        case "edited":
+            (out / "model_settings.h").write_text("mine")
+        case "record":
+            (out / "kit.json").write_text((out / "kit.json").read_text() + "\n")
+        case "below verify":
+            (out / "verify").mkdir()
+            (out / "verify" / "firmware.c").write_text("mine")
+        case "link":
+            (out / "elsewhere").symlink_to(out.parent)
+        case "empty folder":
+            (out / "build").mkdir()
+
+
+@pytest.mark.parametrize(
+    "what", ["foreign", "edited", "added", "file", "record", "below verify", "link", "empty folder"]
+)
+def test_what_is_no_untouched_kit_stays_as_it_is(kit, published, tmp_path, what):
+    out = tmp_path / "out"
+    spoil(out, kit, what)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(KitError, match="choose another --out"):
+        check_out(out, published.parent)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_the_program_that_a_kit_makes_is_no_change(kit, published, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(kit, out)
+    (out / "verify").write_bytes(b"a program")
+    check_out(out, published.parent)
+
+
+def test_what_is_refused_is_refused_before_the_work(keraport, published, tmp_path):
+    (tmp_path / "firmware.c").write_text("mine")
+    for out, told in (
+        (tmp_path, "holds something else than a kit of this keraport: choose another --out"),
+        (published / "kit", "is among the published versions of the model: choose another --out"),
+        ("/proc", "is a mount point"),
+    ):
+        result = keraport("edge", published, "--out", out)
+        assert result.returncode == 2
+        assert told in result.stderr
+        assert "running" not in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["firmware.c"]
 
 
 def test_a_model_that_has_not_passed_gets_no_kit_and_the_old_kit_stays(keraport, kit, published, tmp_path):
