@@ -69,7 +69,12 @@ def check_budget(kit: Kit, subject: Subject, budget: Budget) -> None:
 
     Raises:
         OverBudgetError: it does not.
+        KitError: what it takes is not known here.
     """
+    if kit.portable.arena_bytes is not None and kit.code is None and budget != Budget():
+        raise KitError("no compiler here can tell what the C takes: install gcc-arm-none-eabi or gcc")
+    if kit.portable.arena_bytes is None and kit.tflm.arena_minimum is None and budget.ram_bytes is not None:
+        raise KitError(f"nothing here can tell what RAM it takes ({kit.tflm.reason}): leave out --ram")
     rows = tuple(space_of(kit, subject))
     over = [
         f"{taken:,} bytes of {memory} where there are {limit:,}"

@@ -1,5 +1,6 @@
 """Pieces of C source: numbers, texts and arrays that any C99 compiler reads the same way."""
 
+import re
 from collections.abc import Iterable
 
 import numpy as np
@@ -7,6 +8,7 @@ from numpy.typing import NDArray
 
 ROW = 16  # numbers a line
 PRINTABLE = range(0x20, 0x7F)
+UNSAFE = re.compile(r"[^A-Za-z0-9 ._,:;+=()%<>|'-]")
 ESCAPED = b'"\\?'  # the last one so that no trigraph can form
 
 
@@ -19,8 +21,8 @@ def c_string(text: str) -> str:
 
 
 def c_comment(text: str) -> str:
-    """A text that cannot end the comment that it stands in, nor its line."""
-    return " ".join(text.replace("*/", "* /").replace("/*", "/ *").replace("\\", "/").split())
+    """A text that cannot end the comment that it stands in, nor its line: what could becomes _."""
+    return UNSAFE.sub("_", " ".join(text.split()))
 
 
 def c_float(value: float) -> str:

@@ -1,12 +1,18 @@
 """Compilers and emulators as processes: what they say when they fail, in one line."""
 
+import contextlib
+import ctypes
+import os
+import signal
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from export.errors import KitError
 
 LISTED = 5
+PR_SET_PDEATHSIG = 1
 
 
 def run_program(
@@ -16,7 +22,7 @@ def run_program(
     allowed: tuple[int, ...] = (0,),
     cwd: Path | None = None,
 ) -> tuple[int, str]:
-    """Run a program to its end.
+    """Run a program to its end; it, and what it has started, ends with this process too.
 
     Args:
         command: its path and arguments.
@@ -31,20 +37,31 @@ def run_program(
         KitError: it failed, or took too long.
     """
     name = Path(command[0]).name
-    try:
-        done = subprocess.run(  # noqa: S603  (no shell; our own arguments)
-            command,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=time_limit_s,
-            check=False,
-            cwd=cwd,
-            stdin=subprocess.DEVNULL,
-        )
-    except subprocess.TimeoutExpired:
-        raise KitError(f"{name} gave no result within {time_limit_s:g} s: raise --time-limit") from None
-    if done.returncode not in allowed:
-        said = " ".join((done.stderr or done.stdout).splitlines()[:LISTED])
-        raise KitError(f"{name} fails on the kit's C (exit code {done.returncode}: {said[:300]})")
-    return done.returncode, done.stdout
+    with subprocess.Popen(  # noqa: S603  (no shell; our own arguments)
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        cwd=cwd,
+        start_new_session=True,
+        preexec_fn=_end_with_parent,  # noqa: PLW1509  (it takes no lock)
+    ) as process:
+        try:
+            printed, complaint = process.communicate(timeout=time_limit_s)
+        except subprocess.TimeoutExpired:
+            raise KitError(f"{name} gave no result within {time_limit_s:g} s: raise --time-limit") from None
+        finally:
+            with contextlib.suppress(ProcessLookupError):  # it has ended, and all of its session
+                os.killpg(process.pid, signal.SIGKILL)
+    if process.returncode not in allowed:
+        said = " ".join((complaint or printed).splitlines()[:LISTED])
+        raise KitError(f"{name} fails on the kit's C (exit code {process.returncode}: {said[:300]})")
+    return process.returncode, printed
+
+
+def _end_with_parent() -> None:
+    """Let the kernel end this process when the one that started it is killed; Linux alone can."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

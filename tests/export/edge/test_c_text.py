@@ -1,5 +1,7 @@
 """Pieces of C source, read back by a compiler."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -21,6 +23,13 @@ def test_a_float_comes_back_to_the_last_bit(run_c, value):
     assert float.fromhex(run_c(source).stdout) == np.float32(value)
 
 
-def test_a_comment_cannot_be_left(run_c):
-    text = c_comment('*/ int main(void) { return 1; } /*\n#error "out"\n \\')
+def test_no_text_can_leave_a_comment_or_continue_its_line():
+    for length in range(1, 6):
+        for characters in itertools.product("*/\\?\n", repeat=length):
+            assert not set(c_comment("".join(characters))) & set("*/\\?\n")
+
+
+def test_a_name_with_code_in_it_stays_a_comment(run_c):
+    text = c_comment('*\\ int main(void) { return 1; } \\*\n*/#error "out"\n \\')
     assert run_c(f"/* {text} */\nint main(void) {{ return 0; }}\n").returncode == 0
+    assert run_c(f"// {text}\nint main(void) {{ return 0; }}\n").returncode == 0
