@@ -1,5 +1,6 @@
 """Compilers and emulators as processes: what they say when they fail, in one line."""
 
+import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ def run_program(
     *,
     time_limit_s: float,
     allowed: tuple[int, ...] = (0,),
+    prints: str = "",
     cwd: Path | None = None,
 ) -> tuple[int, str]:
     """Run a program to its end.
@@ -22,6 +24,7 @@ def run_program(
         command: its path and arguments.
         time_limit_s: seconds that it may take.
         allowed: exit codes that are no failure.
+        prints: what it prints if it has run at all, whatever the exit code.
         cwd: where to run it.
 
     Returns:
@@ -40,11 +43,12 @@ def run_program(
             timeout=time_limit_s,
             check=False,
             cwd=cwd,
+            env={**os.environ, "LC_ALL": "C"},
             stdin=subprocess.DEVNULL,
         )
     except subprocess.TimeoutExpired:
         raise KitError(f"{name} gave no result within {time_limit_s:g} s: raise --time-limit") from None
-    if done.returncode not in allowed:
+    if done.returncode not in allowed or prints not in done.stdout:
         said = " ".join((done.stderr or done.stdout).splitlines()[:LISTED])
         raise KitError(f"{name} fails on the kit's C (exit code {done.returncode}: {said[:300]})")
     return done.returncode, done.stdout
