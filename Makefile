@@ -50,11 +50,14 @@ demo: $(READY) ## train if need be, export, start a server, predict, stop [REPOS
 test: $(READY) $(INTEROP_READY) ## run the tests (under 15 minutes on two cores)
 	$(BIN)/python -m pytest
 
-test-full: $(READY) $(INTEROP_READY) ## run all tests, the long ones too
-	$(BIN)/python -m pytest -m "not edge"
+test-full: $(READY) $(INTEROP_READY) ## run all tests that this machine can run, the long ones too (what is skipped says why)
+	$(BIN)/python -m pytest -m "" -rs
 
-test-edge: $(READY) ## run all tests of the edge kit, on emulated processors too (make tools-edge first)
-	$(BIN)/python -m pytest tests/export/edge -m "slow or edge or not slow"
+test-edge: $(READY) ## run all tests of the edge kit; fails without the programs of make tools-edge
+	@$(BIN)/python -c 'import shutil, sys; from export.edge.boards import BOARDS; \
+	  missing = {"cc"} - set(filter(shutil.which, ["cc"])) | {name for board in BOARDS for name in board.missing()}; \
+	  missing and sys.exit("%s missing: make tools-edge" % ", ".join(sorted(missing)))'
+	$(BIN)/python -m pytest tests/export/edge -m ""
 
 tools-edge: ## install the cross compilers and QEMU from the distribution's packages (needs root)
 	@command -v apt-get >/dev/null || { echo "no apt-get here: install what corresponds to $(EDGE_PACKAGES)" >&2; exit 1; }
