@@ -80,7 +80,9 @@ def test_no_byte_differs_on_any_processor(keraport, published, tmp_path):
 @pytest.mark.slow
 @needs(M3.device)
 def test_the_stack_of_an_inference_is_what_it_takes(spoiled, tmp_path):
-    folder, golden = spoiled("    volatile uint8_t taken[4096];\n    taken[0] = 1;")
+    folder, golden = spoiled(
+        "    volatile uint8_t taken[4096];\n    taken[0] = 1;\n    output[0] = (int8_t)taken[0];"
+    )
     facts = verify_on_board(M3, folder, golden, tmp_path, time_limit_s=60)
     assert facts.golden
     assert 4096 < facts.stack_bytes < 4096 + 1024
@@ -91,16 +93,17 @@ def test_the_stack_of_an_inference_is_what_it_takes(spoiled, tmp_path):
 @pytest.mark.parametrize(
     ("statement", "told"),
     [
-        ("    for (;;) {\n    }", "qemu-system-arm gave no result within 5 s: raise --time-limit"),
+        ("    for (;;) {\n    }", "qemu-system-arm gave no result within 10 s: raise --time-limit"),
         ("    __builtin_trap();", "(exit code 99: the processor faulted)"),
     ],
+    ids=["hangs", "faults"],
 )
 def test_a_program_that_hangs_or_faults_ends_with_an_error_and_its_emulator(
     spoiled, tmp_path, statement, told
 ):
     folder, golden = spoiled(statement)
     with pytest.raises(KitError, match=re.escape(told)):
-        verify_on_board(M3, folder, golden, tmp_path, time_limit_s=5)
+        verify_on_board(M3, folder, golden, tmp_path, time_limit_s=10)
     running = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
     assert not [command for command in running if str(tmp_path).encode() in command]
 
