@@ -6,6 +6,8 @@ READY  := $(VENV)/installed
 BIN    := $(VENV)/bin
 KERAPORT := $(BIN)/keraport
 
+BROWSER := clients/edge/browser
+
 INTEROP       := .venv-interop
 INTEROP_READY := $(INTEROP)/installed
 
@@ -16,7 +18,7 @@ flag = $(if $($(1)),--$(2) "$($(1))")
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help train export parity serve demo test test-full test-edge tools-edge lint format proto proto-check lock clean
+.PHONY: help train export parity serve demo browser test test-full test-edge tools-edge lint format proto proto-check lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -53,13 +55,19 @@ test: $(READY) $(INTEROP_READY) ## run the tests (under 15 minutes on two cores)
 test-full: $(READY) $(INTEROP_READY) ## run all tests that this machine can run, the long ones too (what is skipped says why)
 	$(BIN)/python -m pytest -m "" -rs
 
-test-edge: $(READY) ## run all tests of the edge kit; fails without the programs of make tools-edge
-	@$(BIN)/python -c 'import shutil, sys; from export.edge.boards import BOARDS; \
-	  missing = {"cc"} - set(filter(shutil.which, ["cc"])) | {name for board in BOARDS for name in board.missing()}; \
-	  missing and sys.exit("%s missing: make tools-edge" % ", ".join(sorted(missing)))'
-	$(BIN)/python -m pytest tests/export/edge -m ""
+browser: $(BROWSER)/dist/page.js ## install and bundle the page that runs a model in a browser
+$(BROWSER)/dist/page.js: $(BROWSER)/package-lock.json $(wildcard $(BROWSER)/src/*.js)
+	@command -v npm >/dev/null || { echo "npm is missing: sudo apt-get install npm" >&2; exit 1; }
+	cd $(BROWSER) && npm ci --silent && npm run --silent build
 
-tools-edge: ## install the cross compilers and QEMU from the distribution's packages (needs root)
+test-edge: $(READY) browser ## run all tests of the edge kit; fails without what make tools-edge installs
+	@$(BIN)/python -c 'import shutil, sys; from clients.edge import chromium; from export.edge.boards import BOARDS; \
+	  missing = {name for board in BOARDS for name in board.missing()} | set(chromium.missing()); \
+	  missing |= set() if shutil.which("cc") else {"cc"}; \
+	  missing and sys.exit("%s missing: make tools-edge" % ", ".join(sorted(missing)))'
+	$(BIN)/python -m pytest tests/export/edge tests/clients/edge -m ""
+
+tools-edge: ## install cross compilers, QEMU and Chromium from the distribution's packages (needs root)
 	@command -v apt-get >/dev/null || { echo "no apt-get here: install what corresponds to $(EDGE_PACKAGES)" >&2; exit 1; }
 	@if dpkg -s $(EDGE_PACKAGES) >/dev/null 2>&1; then echo "installed: $(EDGE_PACKAGES)"; \
 	elif [ "$$(id -u)" -ne 0 ]; then \
@@ -67,7 +75,8 @@ tools-edge: ## install the cross compilers and QEMU from the distribution's pack
 	else apt-get update -q && DEBIAN_FRONTEND=noninteractive \
 	  apt-get install -y -q --no-install-recommends $(EDGE_PACKAGES); fi
 EDGE_PACKAGES := gcc libc6-dev gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm qemu-user-static \
-  gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabihf libc6-dev-armhf-cross clang lld nodejs
+  gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabihf libc6-dev-armhf-cross clang lld nodejs chromium \
+  $(if $(shell command -v npm),,npm)
 
 lint: $(READY) proto-check ## ruff, mypy --strict, import fences, proto drift
 	$(BIN)/ruff check .

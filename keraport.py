@@ -37,6 +37,7 @@ from training.runs_cli import runs_app
 
 if TYPE_CHECKING:
     from clients.connection import Security
+    from export.handed import Browser
     from export.runner import Runner
 
 USAGE, UNEXPECTED, INTERRUPTED = 2, 70, 130
@@ -138,6 +139,13 @@ def connect(url: str, *, model: str, version: str, **security: "Unpack[Security]
     return ServerRunner(url, model=model, version=version, **security)
 
 
+def find_browser() -> "Browser":
+    """What runs TFLite files in a browser."""
+    from clients.edge import chromium
+
+    return chromium
+
+
 @secured
 @functools.wraps(parity)
 def secured_parity(context: typer.Context, *, security: "Security", **options: Any) -> None:  # noqa: ANN401
@@ -182,7 +190,9 @@ def main() -> None:
 
 def _run(arguments: Sequence[str], *, debug: bool) -> int:
     try:
-        code = app(arguments, obj=Handed(connect=connect, debug=debug), standalone_mode=False)
+        code = app(
+            arguments, obj=Handed(connect=connect, browser=find_browser, debug=debug), standalone_mode=False
+        )
     except KeyboardInterrupt:  # before or after the command itself, which ends by its own rules
         return INTERRUPTED
     except TyperException as error:

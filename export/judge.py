@@ -1,5 +1,6 @@
 """One artifact's verdict: run it on the reference's samples, compare, and bind the result to the bytes."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ def judge(
     reference: Reference,
     settings: SessionSettings,
     margin_points: float | None = None,
+    opening: Callable[[], Runner] | None = None,
 ) -> Artifact:
     """Run an artifact on the reference's samples and give it a verdict.
 
@@ -31,11 +33,12 @@ def judge(
         reference: what it is held to.
         settings: for ONNX, of the session.
         margin_points: instead of the tier's margin.
+        opening: opens it in another runtime than the format's usual one.
     """
     spec = FORMATS[kind]
     sha256 = content_sha256(path)
     try:
-        with open_runner(path, kind, settings) as runner:
+        with opening() if opening else open_runner(path, kind, settings) as runner:
             comparison = judge_runner(runner, spec, reference, margin_points)
     except Exception as error:  # noqa: BLE001  (whatever a runtime raises, this artifact does not run)
         reason = f"it does not run: {first_line(error)}"

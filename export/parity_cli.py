@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from export.edge.device_cli import parity_of_device
+from export.edge.device_names import CHROMIUM
 from export.options_cli import (
     REPOSITORY,
     RUNS,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from export.custom import CustomCode
     from export.explaining.explanation import Explanation
     from export.formats import Format
+    from export.handed import Browser
     from export.reference import ReferenceModel
     from export.reporting.report import Report
     from export.runner import Runner
@@ -54,7 +56,10 @@ def parity(
     ] = None,
     device: Annotated[
         str | None,
-        typer.Option(help="Check the int8 file's C on a device: host, or an emulated one, qemu:mps2-an385."),
+        typer.Option(
+            help="Check the int8 file's C on a device: host, or an emulated one, qemu:mps2-an385; "
+            "or the uint8 file in a browser: chromium."
+        ),
     ] = None,
     samples: Annotated[
         int, typer.Option(min=1, help="Test samples that a device answers; under 1,000 nothing is proven.")
@@ -82,33 +87,31 @@ def parity(
     from export.check import find_target
     from export.console import make_console, print_served
     from export.console_table import print_table
-    from export.errors import SourceError
     from export.explaining.explain_table import print_explanation
     from export.reporting.files import check_destinations, write_copies
     from export.served import find_standard, require_version
 
-    if device is not None:
+    if device is not None and device != CHROMIUM:
         parity_of_device(
             target,
             device,
             data=data,
             samples=samples,
             time_limit_s=time_limit,
+            junit=junit,
             as_json=as_json,
-            others=(url, reference, margin, custom, report, junit, explain or None),
+            others=(url, reference, margin, custom, report, explain or None),
         )
     check_destinations(report, junit)
-    if url is not None and explain:
-        raise SourceError("--explain looks into files: leave it out, or leave out --url")
-    if url is not None and target.is_file():
-        raise SourceError(
-            f"{target} is no published version: name the folder of the one that is to be served"
-        )
+    _check_combination(target, url=url, device=device, explain=explain)
     found, code, console = find_target(target), trusted(custom, trust), make_console(sys.stdout)
     if url is None:
         model, dataset = _reference(found, target, reference, data, code)
         wanted = _Wanted(found, target, model, dataset, margin, time_limit)
-        result, explanations = _check_files(wanted, explain=explain)
+        if device is None:
+            result, explanations = _check_files(wanted, explain=explain)
+        else:
+            result, explanations = _check_browser(wanted, context.obj.browser()), {}
         write_copies(result, dataset.test.inputs, page=report, junit=junit)
         if as_json:
             typer.echo(msgspec.json.encode(_facts(result, explanations)))
@@ -129,6 +132,24 @@ def parity(
         else:
             print_served(console, served)
     raise typer.Exit(result.verdict.exit_code)
+
+
+def _check_combination(target: Path, *, url: str | None, device: str | None, explain: bool) -> None:
+    """Check that the options say one thing to check.
+
+    Raises:
+        SourceError: they say another.
+    """
+    from export.errors import SourceError
+
+    if (url is not None or device is not None) and explain:
+        raise SourceError("--explain looks into files: leave it out, or leave out --url and --device")
+    if url is not None and device is not None:
+        raise SourceError("a server or a device is checked, not both: leave out --url or --device")
+    if url is not None and target.is_file():
+        raise SourceError(
+            f"{target} is no published version: name the folder of the one that is to be served"
+        )
 
 
 def _facts(result: "Report", explanations: "dict[Format, Explanation | str]") -> dict[str, object]:
@@ -175,6 +196,25 @@ def _check_files(wanted: _Wanted, *, explain: bool) -> "tuple[Report, dict[Forma
             wanted.found, wanted.target, wanted.model, wanted.dataset, check, artifacts, known
         )
     return result, explanations
+
+
+def _check_browser(wanted: _Wanted, browser: "Browser") -> "Report":
+    from export.check import checking
+    from export.console import ConsoleListener, make_console
+    from export.edge.browser import judge_in_browser, uint8_file
+    from export.reporting.check_report import check_report
+
+    target, limit = uint8_file(wanted.found, wanted.target, browser), wanted.time_limit_s
+    with (
+        ConsoleListener(make_console(sys.stderr)) as listener,
+        checking(wanted.model, wanted.dataset, time_limit_s=limit, listener=listener) as check,
+    ):
+        with listener.during(f"running tflite-uint8 in a browser on {len(wanted.dataset.test):,} samples"):
+            artifact = judge_in_browser(
+                browser, target, check, margin_points=wanted.margin, time_limit_s=limit
+            )
+        listener.done(artifact)
+        return check_report(target, wanted.target, wanted.model, wanted.dataset, check, [artifact], {})
 
 
 def _check_server(wanted: _Wanted, runner: "Runner", url: str) -> "tuple[ServedCheck, Report]":

@@ -38,6 +38,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 ROOT = Path(__file__).resolve().parent.parent
 
+KIT_SAMPLES = 300  # that prove the session's kit: fewer than by default, for the time that they take
+
 Keraport = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -105,6 +107,24 @@ def published(keraport: Keraport, workplace: Path, run_directory: Path) -> Path:
     assert result.returncode == 0, result.stdout + result.stderr
     assert json.loads(result.stdout)["manifest"]["version"] == 1
     return workplace / "models" / "mnist" / "1"
+
+
+@pytest.fixture(scope="session")
+def made_kit(
+    keraport: Keraport, published: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict]:
+    """The folder of one edge kit of that version, and what the command said of it as JSON."""
+    out = tmp_path_factory.mktemp("edge") / "kit"
+    result = keraport(
+        "edge", published, "--out", out, "--samples", KIT_SAMPLES, "--json", cwd=published.parents[2]
+    )
+    assert result.returncode == 0, result.stderr
+    return out, json.loads(result.stdout)
+
+
+@pytest.fixture(scope="session")
+def kit(made_kit: tuple[Path, dict]) -> Path:
+    return made_kit[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

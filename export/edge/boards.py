@@ -110,7 +110,7 @@ class BoardFacts:
         flash_bytes: code and constants of infer.c, compiled by -O2; None of WebAssembly.
         instructions: of one inference; no cycles, which QEMU does not model. None but of bare machines.
         stack_bytes: that one inference takes, compiled by -O2, without interrupts; likewise.
-        left_out: why it was not run; empty if it was.
+        reason: why it was not run; empty if it was.
     """
 
     board: str
@@ -119,7 +119,7 @@ class BoardFacts:
     flash_bytes: int | None = None
     instructions: int | None = None
     stack_bytes: int | None = None
-    left_out: str = ""
+    reason: str = ""
 
 
 def verify_on_board(
@@ -138,7 +138,7 @@ def verify_on_board(
         KitError: the compiler refuses the C, or the program fails.
     """
     if missing := board.missing():
-        return BoardFacts(board=board.name, cpu=board.cpu, left_out=f"{' and '.join(missing)} missing")
+        return BoardFacts(board=board.name, cpu=board.cpu, reason=f"{' and '.join(missing)} missing")
     if board.kind is Kind.WASM:
         difference = answer_on_board(board, folder, golden, scratch, time_limit_s=time_limit_s)
         return BoardFacts(board=board.name, cpu=board.cpu, golden=not difference.differing_bytes)
@@ -147,7 +147,7 @@ def verify_on_board(
     except KitError as error:
         if not any(words in str(error) for words in TOO_LARGE):
             raise
-        return BoardFacts(board=board.name, cpu=board.cpu, left_out="verify takes more memory than it has")
+        return BoardFacts(board=board.name, cpu=board.cpu, reason="verify takes more memory than it has")
     answers = run_verify(_start(board, verify), time_limit_s=time_limit_s, cwd=scratch)
     bare = board.kind is Kind.BARE
     instructions, stack = _measure(board, folder, scratch, time_limit_s) if bare else (None, None)

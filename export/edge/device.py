@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.edge.boards import BOARDS, Board, answer_on_board
+from export.edge.device_names import CHROMIUM, HOST
 from export.edge.difference import Difference
 from export.edge.golden import ReferenceKernels, take_golden, take_test
 from export.edge.golden_files import write_golden
@@ -15,10 +16,11 @@ from export.edge.settings_header import write_settings
 from export.edge.subject import Subject
 from export.edge.tflm_check import TflmFacts
 from export.errors import KitError
+from export.formats import Format
+from export.reporting.junit import Case, outcome_of, render_suite
 from export.verdict import Verdict
 from training.datasets import Dataset
 
-HOST = "host"
 FEWEST = 1000  # samples, without which nothing is inherited
 
 
@@ -45,6 +47,36 @@ class DeviceCheck:
     data_sha256: str
 
 
+def device_junit(check: DeviceCheck, created: str) -> bytes:
+    """The verdict as JUnit XML, one test case.
+
+    Args:
+        check: what was found.
+        created: when, in ISO 8601.
+    """
+    difference = check.difference
+    case = Case(
+        name=f"{Format.TFLITE_INT8} on {check.device}",
+        numbers={
+            "sha256": check.sha256,
+            "compared_bytes": difference.compared_bytes,
+            "differing_bytes": difference.differing_bytes,
+            "largest_step": difference.largest_step,
+            "differing_classes": difference.differing_classes,
+        },
+        outcome=outcome_of(check.verdict),
+        verdict=check.verdict,
+        reason=check.reason,
+    )
+    facts = {
+        "verdict": check.verdict.value,
+        "version": check.version,
+        "data_sha256": check.data_sha256,
+        "samples": difference.samples,
+    }
+    return render_suite(check.model, created, facts, [case])
+
+
 def find_device(name: str) -> Board | None:
     """The board of a name such as `qemu:mps2-an385`; None of `host`, this machine.
 
@@ -55,7 +87,7 @@ def find_device(name: str) -> Board | None:
     if name == HOST:
         return None
     if name not in known:
-        raise KitError(f"no device {name!r}: choose from {', '.join((HOST, *known))}")
+        raise KitError(f"no device {name!r}: choose from {', '.join((HOST, *known, CHROMIUM))}")
     if missing := known[name].missing():
         raise KitError(f"{name} needs {' and '.join(missing)}: install them, by make tools-edge")
     return known[name]

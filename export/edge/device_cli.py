@@ -2,6 +2,7 @@
 
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
@@ -16,6 +17,7 @@ def parity_of_device(
     data: str | None,
     samples: int,
     time_limit_s: float,
+    junit: Path | None,
     as_json: bool,
     others: tuple[object, ...],
 ) -> None:
@@ -27,6 +29,7 @@ def parity_of_device(
         data: of a `--data` option.
         samples: how many to send.
         time_limit_s: seconds that the device may take.
+        junit: where to write the verdict as JUnit XML, if anywhere.
         as_json: whether to print JSON.
         others: values of the options that say nothing of a device, None where they were not given.
 
@@ -36,15 +39,17 @@ def parity_of_device(
     import msgspec
 
     from export.console import ConsoleListener, make_console
-    from export.edge.device import check_device
+    from export.edge.device import check_device, device_junit
     from export.edge.subject import find_subject
     from export.errors import SourceError
+    from export.reporting.files import check_destinations, write_whole
     from export.reporting.markup import printable
     from export.served import own_data
     from training.datasets import load_dataset
 
     if any(option is not None for option in others):
-        raise SourceError("--device goes with --data, --samples, --time-limit and --json alone")
+        raise SourceError("--device goes with --data, --samples, --time-limit, --junit and --json alone")
+    check_destinations(junit)
     subject = find_subject(target)
     dataset = load_dataset(data) if data else own_data(subject.target, subject.folder, RUNS)
     count = min(samples, len(dataset.test))
@@ -56,6 +61,8 @@ def parity_of_device(
         result = check_device(
             subject, dataset, device, Path(scratch), samples=count, time_limit_s=time_limit_s
         )
+    if junit is not None:
+        write_whole(junit, device_junit(result, datetime.now(UTC).isoformat(timespec="seconds")))
     if as_json:
         typer.echo(msgspec.json.encode(result))
     else:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+Numbers = NDArray[np.int8] | NDArray[np.uint8]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
@@ -34,8 +36,8 @@ class Difference:
         return f"{text}, by at most {self.largest_step}{classes}"
 
 
-def compare(found: NDArray[np.int8], expected: NDArray[np.int8], *, classes: bool) -> Difference:
-    """Compare answers of the same shape, samples first."""
+def compare(found: Numbers, expected: Numbers, *, classes: bool) -> Difference:
+    """Compare answers of the same size, samples first."""
     before, after = (array.reshape(len(expected), -1).astype(np.int16) for array in (expected, found))
     steps = abs(after - before)
     moved = before.argmax(axis=1) != after.argmax(axis=1)

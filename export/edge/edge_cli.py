@@ -10,6 +10,7 @@ from export.options_cli import REPOSITORY, RUNS, AsJson, TimeLimit
 
 
 def edge(
+    context: typer.Context,
     target: Annotated[
         Path, typer.Argument(help="A published version, its model or the repository (the newest version).")
     ] = REPOSITORY,
@@ -22,7 +23,8 @@ def edge(
         int, typer.Option(min=1, help="Test samples that prove it, beside the golden vectors.")
     ] = 1000,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Run the C on emulated processors too, where QEMU is installed.")
+        bool,
+        typer.Option("--verify", help="Run it on emulated processors and in a browser too, where installed."),
     ] = False,
     flash: Annotated[str | None, typer.Option(help="Flash of the device, such as 64K.")] = None,
     ram: Annotated[str | None, typer.Option(help="RAM that the model may take, such as 48K.")] = None,
@@ -49,7 +51,10 @@ def edge(
     check_out(out)
     subject = find_subject(target)
     dataset = load_dataset(data) if data else own_data(subject.target, subject.folder, RUNS)
-    options = KitOptions(samples=samples, verify=verify, budget=budget, time_limit_s=time_limit)
+    browser = context.obj.browser() if verify else None
+    options = KitOptions(
+        samples=samples, browser=browser, verify=verify, budget=budget, time_limit_s=time_limit
+    )
     try:
         with ConsoleListener(make_console(sys.stderr)) as listener:
             kit = make_kit(subject, dataset, out, options=options, listener=listener)

@@ -13,7 +13,7 @@ from export.tflite_runner import open_interpreter, quantize
 from training.datasets import Dataset, Task
 
 FEWEST, MOST = 64, 1024
-Bytes = NDArray[np.int8]
+Bytes = NDArray[np.int8] | NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class Golden:
 
 
 class ReferenceKernels:
-    """The int8 file under LiteRT's reference kernels, bytes in and bytes out."""
+    """The int8 file, or the uint8 one, under LiteRT's reference kernels, bytes in and bytes out."""
 
     def __init__(self, path: Path) -> None:
         self._interpreter = open_interpreter(path, reference_kernels=True)
@@ -57,11 +57,12 @@ class ReferenceKernels:
 
     def quantize(self, samples: NDArray[Any]) -> Bytes:
         """Samples of the data as the file takes them."""
-        return quantize(samples, self._input).reshape(len(samples), *self._input["shape"][1:])
+        numbers: Bytes = quantize(samples, self._input).reshape(len(samples), *self._input["shape"][1:])
+        return numbers
 
     def run(self, numbers: Bytes) -> Bytes:
         """The answers to all samples, one a call."""
-        answers = np.empty((len(numbers), *self._output["shape"][1:]), np.int8)
+        answers: Bytes = np.empty((len(numbers), *self._output["shape"][1:]), self._output["dtype"])
         for place in range(len(numbers)):
             self._interpreter.set_tensor(self._input["index"], numbers[place : place + 1])
             self._interpreter.invoke()

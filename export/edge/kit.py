@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 from export.edge.boards import BOARDS, BoardFacts, verify_on_board
+from export.edge.browser import BrowserFacts, check_in_browser
 from export.edge.budget import Budget, check_budget
 from export.edge.code_size import CodeSize, measure_code
 from export.edge.folder import kit_folder
@@ -25,6 +26,7 @@ from export.edge.subject import Subject
 from export.edge.tflm_check import check_tflm
 from export.edge.tflm_example import write_tflm_example
 from export.formats import Format
+from export.handed import Browser
 from export.listener import Listener
 from export.manifest import DataInfo
 from training.datasets import Dataset
@@ -43,12 +45,14 @@ class KitOptions:
 
     Attributes:
         samples: how many test samples prove it, beside the golden vectors.
+        browser: to run the uint8 file in, where that is wanted.
         verify: whether to run the C on emulated processors too.
         budget: what the device has.
         time_limit_s: seconds that one step may take.
     """
 
     samples: int = 1000
+    browser: Browser | None = None
     verify: bool = False
     budget: Budget = field(default_factory=Budget)
     time_limit_s: float = 1800.0
@@ -116,6 +120,7 @@ class _Build:
             copy_files(self.folder, "python/classify.py")
         portable, host, code = self._write_c(subject, test)
         boards = self._run_boards(golden) if portable.arena_bytes is not None and self.options.verify else ()
+        browser = self._run_browser(subject, golden, test)
         return Kit(
             model=subject.manifest.model,
             version=subject.manifest.version,
@@ -133,6 +138,7 @@ class _Build:
             host=host,
             code=code,
             boards=boards,
+            browser=browser,
             tflm=tflm,
             mistakes=mistakes,
             packages=_versions(),
@@ -155,6 +161,13 @@ class _Build:
                 limit = self.options.time_limit_s
                 found.append(verify_on_board(board, self.folder, golden, self.scratch, time_limit_s=limit))
         return tuple(found)
+
+    def _run_browser(self, subject: Subject, golden: Golden, test: Golden) -> BrowserFacts | None:
+        if self.options.browser is None:
+            return None
+        with self.listener.during("running the uint8 file in a browser"):
+            limit = self.options.time_limit_s
+            return check_in_browser(self.options.browser, subject, golden, test, time_limit_s=limit)
 
 
 def _versions() -> dict[str, str]:

@@ -38,8 +38,8 @@ def _print_boards(console: Console, kit: Kit) -> None:
     for name in ("flash", "RAM", "stack", "instructions"):
         table.add_column(name, justify="right")
     for board in kit.boards:
-        if board.left_out:
-            table.add_row(board.cpu, board.board, f"not run: {board.left_out}")
+        if board.reason:
+            table.add_row(board.cpu, board.board, f"not run: {board.reason}")
             continue
         verdict = "0 bytes differ" if board.golden else "bytes differ"
         table.add_row(board.cpu, board.board, verdict, *board_figures(kit, board))
@@ -69,7 +69,7 @@ def print_space(console: Console, rows: Sequence[Row], message: str) -> None:
 
 def kit_lines(kit: Kit) -> list[str]:
     """What a kit needs and was proven on, one line each."""
-    return [*_portable_lines(kit), *_tflm_lines(kit)]
+    return [*_portable_lines(kit), *_tflm_lines(kit), *_browser_lines(kit)]
 
 
 def _portable_lines(kit: Kit) -> list[str]:
@@ -98,4 +98,16 @@ def _tflm_lines(kit: Kit) -> list[str]:
         f"TensorFlow Lite Micro: {tflm.test.summary}",
         f"  of the golden vectors {tflm.golden.differing_bytes:,} bytes differ",
         f"  an arena of {tflm.arena_minimum:,} bytes is enough, {tflm.arena_bytes:,} with the margin",
+    ]
+
+
+def _browser_lines(kit: Kit) -> list[str]:
+    browser = kit.browser
+    if browser is None:
+        return []
+    if browser.golden is None or browser.test is None:
+        return [f"the uint8 file in a browser: not run, {printable(browser.reason)}"]
+    return [
+        f"the uint8 file, {printable(browser.release)}: {browser.test.summary}",
+        f"  of the golden vectors {browser.golden.summary}",
     ]

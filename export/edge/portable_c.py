@@ -141,12 +141,14 @@ def _generate(steps: Sequence[Stretch | Mean]) -> _Code:
             taken, end = f"(int8_t *)(arena + {end})", end + _aligned(step.output_bytes)
         calls.append(f"    {_call(step, _name(steps, place), arenas.get(place), given, taken)}")
         given = taken
+    if not end:  # a model that needs no working memory: its caller need not know
+        calls.insert(0, "    (void)arena;")
     own = ONCE + (MEAN if len(steps) > len(arenas) else "")
     return _Code(
         own=own,
         generated="".join(sources),
         calls=tuple(calls),
-        arena_bytes=end,
+        arena_bytes=end or ALIGNMENT,  # C has no arrays of no bytes
         constant_bytes=constants,
     )
 

@@ -59,6 +59,9 @@ def _proof(kit: Kit) -> Iterator[str]:
     if tflm.test is not None and tflm.golden is not None:
         rows.append(("TensorFlow Lite Micro, its package for Python", tflm.test.summary))
         rows.append(("the same on the golden vectors", tflm.golden.summary))
+    if kit.browser is not None and kit.browser.test is not None and kit.browser.golden is not None:
+        rows.append((f"`model_uint8.tflite`, {printable(kit.browser.release)}", kit.browser.test.summary))
+        rows.append(("the same on the golden vectors", kit.browser.golden.summary))
     yield "## Proof"
     yield ""
     yield from _paragraph(
@@ -134,7 +137,7 @@ def _boards(kit: Kit) -> Iterator[str]:
             *board_figures(kit, board),
         )
         for board in kit.boards
-        if not board.left_out
+        if not board.reason
     ]
     if rows:
         yield from _paragraph(

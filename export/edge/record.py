@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from export.edge.boards import BoardFacts
+from export.edge.browser import BrowserFacts
 from export.edge.code_size import CodeSize
 from export.edge.host_check import HostFacts
 from export.edge.mistakes import Mistake
@@ -75,6 +76,7 @@ class Kit:
         tflm: what TensorFlow Lite Micro's kernels need, and how alike they answer.
         code: what a compiler made of that C; None where none is installed.
         boards: what emulated processors made of it, where that was asked for.
+        browser: what a browser made of the uint8 file; None where that was not asked for.
         mistakes: in preprocessing, and what each does; the right way first.
         packages: versions of what made the kit.
         files: every other file, sorted by path.
@@ -100,6 +102,7 @@ class Kit:
     tflm: TflmFacts
     code: CodeSize | None
     boards: tuple[BoardFacts, ...]
+    browser: BrowserFacts | None
     mistakes: tuple[Mistake, ...]
     packages: dict[str, str]
     files: tuple[KitFile, ...] = ()
@@ -114,8 +117,10 @@ class Kit:
 
     @property
     def proven(self) -> bool:
-        """Whether some part answers as the reference kernels do, and the C on every processor tried."""
+        """Whether some part answers as the reference kernels do, and nothing else that was tried differs."""
         if self.host.differs or any(board.golden is False for board in self.boards):
+            return False
+        if self.browser is not None and self.browser.differs:
             return False
         return self.host.proven or self.tflm.proven
 

@@ -42,9 +42,9 @@ def write_copies(report: Report, samples: Feed, *, page: Path | None, junit: Pat
         ReportError: one cannot be written.
     """
     if page is not None:
-        _replace(page, render_page(report, samples).encode())
+        write_whole(page, render_page(report, samples).encode())
     if junit is not None:
-        _replace(junit, render_junit(report))
+        write_whole(junit, render_junit(report))
 
 
 def check_destinations(*paths: Path | None) -> None:
@@ -69,8 +69,12 @@ def _check_destination(path: Path) -> None:
         raise _refusal(path, error) from error
 
 
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file by renaming a complete one, so that no reader meets half of it."""
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file by renaming a complete one, so that no reader meets half of it.
+
+    Raises:
+        ReportError: it cannot be written, or would take the place of something else than a report.
+    """
     target = path.resolve()
     draft = target.with_name(
         f".{os.getpid()}.part"

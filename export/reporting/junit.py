@@ -1,5 +1,8 @@
 """The verdicts as JUnit XML, which CI systems show among their tests; docs/report.md says how they map."""
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 from export.manifest import Artifact
@@ -9,30 +12,73 @@ from export.reporting.report import Occasion, Report
 from export.verdict import Verdict
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One test case.
+
+    Attributes:
+        name: of what was checked.
+        numbers: that were measured, by flat names; None where one was not.
+        outcome: the child element of one that did not pass, `failure`, `error` or `skipped`; else None.
+        verdict, reason: of it.
+        seconds: that one run takes, where that was measured.
+        log: what it printed, if anything.
+    """
+
+    name: str
+    numbers: Mapping[str, object]
+    outcome: str | None
+    verdict: Verdict
+    reason: str
+    seconds: float | None = None
+    log: str = ""
+
+
 def render_junit(report: Report) -> bytes:
     """One test suite with one test case an artifact."""
-    name = printable(f"parity of {report.model}")
-    suites = ET.Element("testsuites", name="keraport")
-    suite = ET.SubElement(suites, "testsuite", name=name, timestamp=printable(report.created))
-    _add_properties(suite, _facts(report))
     main = next(iter(heads(report.artifacts)), None)
-    counts = {"failure": 0, "error": 0, "skipped": 0}
-    for artifact in report.artifacts:
-        case = ET.SubElement(
-            suite, "testcase", name=artifact.format.value, classname=printable(f"parity.{report.model}")
+    cases = [
+        Case(
+            name=artifact.format.value,
+            numbers=_numbers(artifact, main),
+            outcome=_outcome(report, artifact),
+            verdict=artifact.verdict,
+            reason=artifact.reason,
+            seconds=artifact.latency.one_ms / 1000 if artifact.latency else None,
+            log=artifact.log,
         )
-        if artifact.latency is not None:
-            case.set("time", f"{artifact.latency.one_ms / 1000:.6f}")
-        _add_properties(case, _numbers(artifact, main))
-        outcome = _outcome(report, artifact)
-        if outcome is not None:
-            counts[outcome] += 1
-            reason = printable(artifact.reason)
-            ET.SubElement(case, outcome, message=reason, type=artifact.verdict.value).text = reason
-        if artifact.log:
-            ET.SubElement(case, "system-out").text = printable(artifact.log)
+        for artifact in report.artifacts
+    ]
+    return render_suite(report.model, report.created, _facts(report), cases)
+
+
+def render_suite(model: str, created: str, facts: Mapping[str, object], cases: Sequence[Case]) -> bytes:
+    """One test suite.
+
+    Args:
+        model: its name.
+        created: when, in ISO 8601.
+        facts: of all cases, by flat names; None where there is none.
+        cases: of it.
+    """
+    suites = ET.Element("testsuites", name="keraport")
+    suite = ET.SubElement(
+        suites, "testsuite", name=printable(f"parity of {model}"), timestamp=printable(created)
+    )
+    _add_properties(suite, facts)
+    for case in cases:
+        element = ET.SubElement(suite, "testcase", name=case.name, classname=printable(f"parity.{model}"))
+        if case.seconds is not None:
+            element.set("time", f"{case.seconds:.6f}")
+        _add_properties(element, case.numbers)
+        if case.outcome is not None:
+            reason = printable(case.reason)
+            ET.SubElement(element, case.outcome, message=reason, type=case.verdict.value).text = reason
+        if case.log:
+            ET.SubElement(element, "system-out").text = printable(case.log)
+    counts = Counter(case.outcome for case in cases)
     for element in (suites, suite):
-        element.set("tests", str(len(report.artifacts)))
+        element.set("tests", str(len(cases)))
         element.set("failures", str(counts["failure"]))
         element.set("errors", str(counts["error"]))
         element.set("skipped", str(counts["skipped"]))
@@ -42,19 +88,24 @@ def render_junit(report: Report) -> bytes:
 
 
 def _outcome(report: Report, artifact: Artifact) -> str | None:
+    """Of an artifact: one that could not be made is skipped where it need not be there."""
+    if artifact.verdict is Verdict.REFUSED and report.occasion is Occasion.EXPORT:
+        return "failure" if artifact.format in report.required else "skipped"
+    return outcome_of(artifact.verdict)
+
+
+def outcome_of(verdict: Verdict) -> str | None:
     """The child element of a test case; None if it passed."""
-    match artifact.verdict:
+    match verdict:
         case Verdict.PASS:
             return None
         case Verdict.INCONCLUSIVE:
             return "error"
-        case Verdict.REFUSED if report.occasion is Occasion.EXPORT and artifact.format not in report.required:
-            return "skipped"
         case _:
             return "failure"
 
 
-def _facts(report: Report) -> dict[str, object]:
+def _facts(report: Report) -> Mapping[str, object]:
     return {
         "verdict": report.verdict.value,
         "version": report.version,
@@ -67,7 +118,7 @@ def _facts(report: Report) -> dict[str, object]:
     }
 
 
-def _numbers(artifact: Artifact, main: str | None) -> dict[str, object]:
+def _numbers(artifact: Artifact, main: str | None) -> Mapping[str, object]:
     """What was measured, by flat names."""
     numbers: dict[str, object] = {"bytes": artifact.bytes or None, "sha256": artifact.sha256}
     if artifact.comparison is not None:
@@ -89,7 +140,7 @@ def _numbers(artifact: Artifact, main: str | None) -> dict[str, object]:
     return numbers
 
 
-def _add_properties(parent: ET.Element, values: dict[str, object]) -> None:
+def _add_properties(parent: ET.Element, values: Mapping[str, object]) -> None:
     known = {name: value for name, value in values.items() if value is not None}
     properties = ET.SubElement(parent, "properties") if known else parent
     for name, value in known.items():

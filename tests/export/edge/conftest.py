@@ -1,6 +1,5 @@
-"""One kit of the session's version, for all tests that only look at it."""
+"""A C compiler, and versions of any model's int8 file."""
 
-import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -25,24 +24,7 @@ from export.verdict import Verdict
 
 Compile = Callable[..., subprocess.CompletedProcess[str]]
 
-SAMPLES = 300  # that prove the session's kit: fewer than by default, for the time that they take
 STRICT = ("-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror")
-
-
-@pytest.fixture(scope="session")
-def made_kit(keraport, published, tmp_path_factory) -> tuple[Path, dict]:
-    """The kit's folder and what the command said of it as JSON."""
-    out = tmp_path_factory.mktemp("edge") / "kit"
-    result = keraport(
-        "edge", published, "--out", out, "--samples", SAMPLES, "--json", cwd=published.parents[2]
-    )
-    assert result.returncode == 0, result.stderr
-    return out, json.loads(result.stdout)
-
-
-@pytest.fixture(scope="session")
-def kit(made_kit) -> Path:
-    return made_kit[0]
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -142,7 +143,7 @@ def test_what_takes_more_than_a_board_has_is_left_out(spoiled, tmp_path):
     )
     facts = verify_on_board(M3, folder, golden, tmp_path, time_limit_s=60)
     assert facts.golden is None
-    assert facts.left_out == "verify takes more memory than it has"
+    assert facts.reason == "verify takes more memory than it has"
 
 
 @needs(M3.device)
@@ -155,9 +156,14 @@ def test_a_device_needs_a_thousand_samples_to_inherit_the_verdict(keraport, publ
     assert said["difference"]["compared_bytes"] == 500
 
 
-def test_this_machine_as_a_device_inherits_the_verdict(keraport, published):
-    result = keraport("parity", published, "--device", "host", cwd=published.parents[2])
+def test_this_machine_as_a_device_inherits_the_verdict(keraport, published, tmp_path):
+    junit = tmp_path / "device.xml"
+    result = keraport("parity", published, "--device", "host", "--junit", junit, cwd=published.parents[2])
     assert result.returncode == 0, result.stderr
+    suite = ElementTree.parse(junit).getroot().find("testsuite")  # noqa: S314  (our own)
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("1", "0", "0")
+    assert suite.find("testcase").get("name") == "tflite-int8 on host"
+    assert suite.find(".//property[@name='differing_bytes']").get("value") == "0"
     assert "parity: pass, 0 of 10,000 bytes differ on 1,000 samples; the int8 file: " in result.stdout
 
 

@@ -1,5 +1,6 @@
 """The C without a runtime: the same bytes, under limits, and a verify that cannot be fooled."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -134,6 +135,12 @@ def averaged():
     return keras.Model(image, layers.Dense(3, name="logits")(x))
 
 
+def linear():
+    """A model that needs no working memory, and the least that TensorFlow Lite Micro takes."""
+    values = keras.Input((30,), name="values")
+    return keras.Model(values, layers.Dense(3, name="logits")(values))
+
+
 def unknown():
     values = keras.Input((8,), name="values")
     return keras.Model(values, layers.Dense(3, activation="tanh", name="scores")(layers.Dense(6)(values)))
@@ -158,6 +165,16 @@ def test_other_layers_answer_alike_to_the_last_bit(keraport, zoo, publish_int8, 
     assert code == 0, said
     assert "0 of 198 output bytes differ" in said
     assert "of 3960 input bytes differ" in said or "of 4158 input bytes differ" in said
+
+
+def test_a_model_of_one_layer_gets_both_its_parts(keraport, zoo, publish_int8, tmp_path):
+    model = zoo.build(linear)
+    version = publish_int8(tmp_path / "linear" / "1", model, labels="abc")
+    data = save_data(tmp_path / "data.npz", zoo.feed(model, 70)["values"], np.arange(70) % 3)
+    result = keraport("edge", version, "--out", tmp_path / "kit", "--data", data, "--json")
+    assert result.returncode == 0, result.stderr
+    assert 0 < json.loads(result.stdout)["tflm"]["arena_minimum"] < 4096
+    assert verify(tmp_path / "kit")[0] == 0
 
 
 def test_a_model_with_an_operator_that_the_generator_lacks_gets_the_rest(

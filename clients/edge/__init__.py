@@ -1,0 +1,1 @@
+"""Published models on devices whose runtime is another's."""

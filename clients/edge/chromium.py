@@ -1,0 +1,107 @@
+"""The uint8 file under LiteRT.js in headless Chromium: numbers in, numbers out."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clients.errors import InputError
+from export.runner import RunError
+
+BROWSER = Path(__file__).with_name("browser")
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+SAID = 300  # characters of what a failed browser says
+LONGEST_HOME = 40  # characters; a socket's path has 107 at most
+GRACE_S = 10.0  # for node to end its browser
+
+
+def missing() -> tuple[str, ...]:
+    """What is not installed of what it needs."""
+    needed = {
+        "chromium": _program() is not None,
+        "node": shutil.which("node") is not None,
+        f"the page's packages (npm ci && npm run build in {BROWSER})": _built(),
+    }
+    return tuple(name for name, there in needed.items() if not there)
+
+
+def answer(model: Path, samples: NDArray[np.uint8], *, time_limit_s: float) -> tuple[NDArray[np.uint8], str]:
+    """Run samples one by one.
+
+    Args:
+        model: a TFLite file of one input and one output, both uint8, with a batch of 1.
+        samples: as the file takes them, the first dimension counts them.
+        time_limit_s: seconds that it may take.
+
+    Returns:
+        The outputs, one row a sample, and the releases of the runtime and the browser, for people.
+
+    Raises:
+        InputError: something it needs is not installed.
+        RunError: the browser fails, or takes too long.
+    """
+    if lacking := missing():
+        raise InputError(
+            f"the browser needs {' and '.join(lacking)}: install them, by make tools-edge browser"
+        )
+    with tempfile.TemporaryDirectory(prefix="keraport-", dir=_home()) as scratch:
+        inputs, outputs = Path(scratch) / "inputs", Path(scratch) / "outputs"
+        inputs.write_bytes(np.ascontiguousarray(samples).tobytes())
+        command = ["node", str(BROWSER / "answer.mjs"), str(model.resolve()), str(inputs), str(outputs)]
+        said = _run(command, Path(scratch), time_limit_s)
+        numbers = np.fromfile(outputs, np.uint8).reshape(len(samples), -1)
+    release = json.loads(said)
+    return numbers, f"{release['runtime']} in {release['browser']}"
+
+
+def _home() -> str:
+    """Where temporary files go, unless Chromium's sockets would get too long a path there."""
+    usual = tempfile.gettempdir()
+    return usual if len(usual) <= LONGEST_HOME else "/tmp"  # noqa: S108  (a folder of its own is made in it)
+
+
+def _program() -> str | None:
+    return next(filter(None, map(shutil.which, PROGRAMS)), None)
+
+
+def _built() -> bool:
+    return (BROWSER / "dist" / "model.js").is_file() and (BROWSER / "node_modules").is_dir()
+
+
+def _run(command: list[str], scratch: Path, time_limit_s: float) -> str:
+    """What a program of the page prints; its browser ends with it, and leaves nothing behind."""
+    environment = {**os.environ, "CHROMIUM": _program() or "", "TMPDIR": str(scratch)}
+    with subprocess.Popen(  # noqa: S603  (no shell; our own arguments)
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        env=environment,
+    ) as process:
+        try:
+            said, complaint = process.communicate(timeout=time_limit_s)
+        except subprocess.TimeoutExpired:
+            raise RunError(
+                f"the browser gave no answer within {time_limit_s:g} s: raise --time-limit"
+            ) from None
+        finally:
+            _end(process)
+    if process.returncode:
+        raise RunError(f"the browser fails: {complaint.strip()[-SAID:] or 'it says nothing'}")
+    return said
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    if process.poll() is None:
+        process.terminate()  # upon which node closes its browser
+        try:
+            process.wait(GRACE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()

@@ -1,0 +1,146 @@
+"""The uint8 file under LiteRT.js in real headless Chromium."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from clients.edge import chromium
+from export.edge.golden import ReferenceKernels
+from export.runner import RunError
+from training.datasets import load_dataset
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+pytestmark = pytest.mark.skipif(bool(chromium.missing()), reason="needs make tools-edge browser")
+
+
+def check(kit, *arguments):
+    """What the page of a kit says in Chromium, and the exit code."""
+    command = ["node", chromium.BROWSER / "check.mjs", kit, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return done.returncode, done.stdout.strip(), done.stderr
+
+
+@pytest.fixture
+def copy(kit, tmp_path):
+    """A kit to spoil: of what the page reads."""
+    copy = tmp_path / "kit"
+    (copy / "golden").mkdir(parents=True)
+    for name in ("kit.json", "model_uint8.tflite", "golden/golden.csv"):
+        shutil.copyfile(kit / name, copy / name)
+    return copy
+
+
+def running(mark):
+    """Command lines of processes that have a text in theirs."""
+    lines = (path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists())
+    return [line for line in lines if mark.encode() in line]
+
+
+def test_the_page_agrees_with_the_golden_vectors(kit, tmp_path):
+    code, said, complaint = check(kit, tmp_path / "page.png")
+    assert code == 0, said + complaint
+    assert re.fullmatch(r"0 of 70 classes differ; \d+ of 700 bytes differ, by at most [01]", said)
+    assert (tmp_path / "page.png").read_bytes().startswith(PNG)
+
+
+def test_the_page_finds_a_planted_difference(copy):
+    path = copy / "golden" / "golden.csv"
+    head, first, *rest = path.read_text().splitlines()
+    cells = dict(zip(head.split(","), first.split(","), strict=True))
+    cells[f"output_{cells['expected']}"] = "-128"
+    path.write_text("\n".join([head, ",".join(cells.values()), *rest]) + "\n")
+    code, said, _ = check(copy)
+    assert code == 1
+    assert said.startswith("1 of 70 classes differ; ")
+
+
+@pytest.mark.slow
+def test_the_page_says_why_a_model_cannot_be_run(copy):
+    (copy / "model_uint8.tflite").write_bytes(b"no model")
+    code, said, _ = check(copy)
+    assert (code, said) == (1, "failed: Failed to load model from buffer")
+    (copy / "model_uint8.tflite").unlink()
+    assert check(copy)[1] == "failed: /kit/model_uint8.tflite is not served (404)"
+    assert check(copy / "golden")[0] == 2
+
+
+def test_the_page_asks_nobody_but_its_own_server():
+    policy = re.search(r'content="(default-src[^"]+)"', (chromium.BROWSER / "index.html").read_text())[1]
+    assert "default-src 'self'" in policy
+    assert not re.search(r"https?:|\*|unsafe-eval(?<!wasm-unsafe-eval)", policy)
+
+
+def test_numbers_come_back_as_the_reference_kernels_have_them_to_one_step(published):
+    kernels = ReferenceKernels(published / "model.uint8.tflite")
+    samples = kernels.quantize(load_dataset("mnist").test.inputs["x"][:1000])
+    found, release = chromium.answer(published / "model.uint8.tflite", samples, time_limit_s=120)
+    expected = kernels.run(samples)
+    assert re.fullmatch(r"LiteRT\.js [\d.]+ in Chromium [\d.]+", release)
+    assert found.shape == expected.shape
+    assert abs(found.astype(int) - expected).max() <= 1
+    np.testing.assert_array_equal(found.argmax(axis=1), expected.argmax(axis=1))
+
+
+@pytest.mark.slow
+def test_a_browser_that_takes_too_long_is_ended(published, monkeypatch):
+    samples = np.zeros((100_000, 28, 28, 1), np.uint8)
+    with tempfile.TemporaryDirectory(prefix="browser-", dir="/tmp") as folder:
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        with pytest.raises(RunError, match="within 3 s: raise --time-limit"):
+            chromium.answer(published / "model.uint8.tflite", samples, time_limit_s=3)
+        assert not running(folder)
+        assert not list(Path(folder).iterdir())
+
+
+@pytest.mark.slow
+def test_a_browser_gets_a_verdict_by_all_test_samples(keraport, published, tmp_path):
+    options = ("--device", "chromium", "--junit", tmp_path / "parity.xml", "--json")
+    result = keraport("parity", published, *options, cwd=published.parents[2])
+    assert result.returncode == 0, result.stderr
+    said = json.loads(result.stdout)
+    (artifact,) = said["artifacts"]
+    assert (said["verdict"], artifact["format"]) == ("pass", "tflite-uint8")
+    assert artifact["comparison"]["samples"] == 10_000
+    assert "by LiteRT.js" in artifact["reason"]
+    assert 'failures="0"' in (tmp_path / "parity.xml").read_text()
+
+
+@pytest.mark.slow
+def test_a_browser_that_answers_as_another_model_fails(keraport, published, run_directory, tmp_path):
+    other = keras.saving.load_model(run_directory / "best.keras")
+    kernel = other.get_layer("logits").kernel
+    kernel.assign(np.take(kernel, [1, 0, *range(2, 10)], axis=1))
+    other.save(tmp_path / "other.keras")
+    options = ("--device", "chromium", "--reference", tmp_path / "other.keras", "--data", "mnist")
+    result = keraport("parity", published, *options, cwd=published.parents[2])
+    assert result.returncode == 1, result.stderr
+    assert "parity: fail" in result.stdout
+
+
+@pytest.mark.parametrize("options", [("--url", "127.0.0.1:1"), ("--explain",)])
+def test_what_goes_with_no_browser_is_refused(keraport, published, options):
+    result = keraport("parity", published, "--device", "chromium", *options, cwd=published.parents[2])
+    assert result.returncode == 2
+    assert "leave out" in result.stderr
+
+
+@pytest.mark.slow
+def test_a_missing_browser_is_named(published, tmp_path):
+    (tmp_path / "node").symlink_to(shutil.which("node"))
+    environment = {**os.environ, "PATH": str(tmp_path)}
+    command = [sys.executable, "-m", "keraport", "parity", published, "--device", "chromium"]
+    done = subprocess.run(
+        command, env=environment, cwd=published.parents[2], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "the browser needs chromium: install them, by make tools-edge browser" in done.stderr
