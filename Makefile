@@ -52,16 +52,20 @@ demo: $(READY) ## train if need be, export, start a server, predict, stop [REPOS
 test: $(READY) $(INTEROP_READY) ## run the tests (under 15 minutes on two cores)
 	$(BIN)/python -m pytest
 
-test-full: $(READY) $(INTEROP_READY) ## run all tests, the long ones too
-	$(BIN)/python -m pytest -m "not edge"
+test-full: $(READY) $(INTEROP_READY) ## run all tests that this machine can run, the long ones too (what is skipped says why)
+	$(BIN)/python -m pytest -m "" -rs
 
 browser: $(BROWSER)/dist/page.js ## install and bundle the page that runs a model in a browser
 $(BROWSER)/dist/page.js: $(BROWSER)/package-lock.json $(wildcard $(BROWSER)/src/*.js)
 	@command -v npm >/dev/null || { echo "npm is missing: sudo apt-get install npm" >&2; exit 1; }
 	cd $(BROWSER) && npm ci --silent && npm run --silent build
 
-test-edge: $(READY) browser ## run all tests of the edge kit, on emulated processors and in a browser too (make tools-edge first)
-	$(BIN)/python -m pytest tests/export/edge tests/clients/edge -m "slow or edge or not slow"
+test-edge: $(READY) browser ## run all tests of the edge kit; fails without what make tools-edge installs
+	@$(BIN)/python -c 'import shutil, sys; from clients.edge import chromium; from export.edge.boards import BOARDS; \
+	  missing = {name for board in BOARDS for name in board.missing()} | set(chromium.missing()); \
+	  missing |= set() if shutil.which("cc") else {"cc"}; \
+	  missing and sys.exit("%s missing: make tools-edge" % ", ".join(sorted(missing)))'
+	$(BIN)/python -m pytest tests/export/edge tests/clients/edge -m ""
 
 tools-edge: ## install cross compilers, QEMU and Chromium from the distribution's packages (needs root)
 	@command -v apt-get >/dev/null || { echo "no apt-get here: install what corresponds to $(EDGE_PACKAGES)" >&2; exit 1; }

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from export.edge.difference import Difference, compare
 from export.edge.golden import Golden
 from export.edge.programs import run_program
+from export.errors import KitError
 
 COMPILER = "cc"
 STRICT = ("-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-O2")
@@ -63,9 +64,27 @@ def check_on_host(folder: Path, test: Golden, scratch: Path, *, time_limit_s: fl
     program = scratch / "verify"
     command = [COMPILER, *STRICT, "-I", str(folder), *map(str, sources_of(folder)), "-o", str(program)]
     run_program(command, time_limit_s=time_limit_s)
-    golden, _ = run_program([program], time_limit_s=time_limit_s, allowed=(0, 1))
+    golden = run_verify([str(program)], time_limit_s=time_limit_s, cwd=scratch)
     found = stream(lambda *files: [str(program), *files], test, scratch, time_limit_s=time_limit_s)
-    return HostFacts(golden=golden == 0, test=compare(found, test.output, classes=test.expected is not None))
+    return HostFacts(golden=golden, test=compare(found, test.output, classes=test.expected is not None))
+
+
+def run_verify(command: Sequence[str], *, time_limit_s: float, cwd: Path) -> bool:
+    """Run a built verify on its golden vectors.
+
+    Args:
+        command: that runs it.
+        time_limit_s: seconds that it may take.
+        cwd: where to run it.
+
+    Returns:
+        Whether no byte differs.
+
+    Raises:
+        KitError: it fails, or does not start.
+    """
+    code, _ = run_program(command, time_limit_s=time_limit_s, allowed=(0, 1), prints="inference: ", cwd=cwd)
+    return code == 0
 
 
 def stream(
@@ -83,5 +102,10 @@ def stream(
         KitError: it fails.
     """
     (scratch / INPUTS).write_bytes(test.input.tobytes())
+    outputs = scratch / OUTPUTS
+    outputs.unlink(missing_ok=True)
     run_program(command(INPUTS, OUTPUTS), time_limit_s=time_limit_s, cwd=scratch)
-    return np.fromfile(scratch / OUTPUTS, np.int8).reshape(test.output.shape)
+    written = outputs.stat().st_size if outputs.is_file() else 0
+    if written != test.output.nbytes:
+        raise KitError(f"the device has answered {written:,} bytes where {test.output.nbytes:,} were due")
+    return np.fromfile(outputs, np.int8).reshape(test.output.shape)

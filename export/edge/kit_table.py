@@ -7,9 +7,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from export.edge.boards import BoardFacts
 from export.edge.budget import FLASH, RAM, Row, total
-from export.edge.record import Kit
+from export.edge.record import Kit, board_figures
 from export.reporting.markup import printable
 from export.verdict import Verdict
 
@@ -42,25 +41,24 @@ def print_kit(console: Console, kit: Kit, out: Path) -> None:
 def _print_boards(console: Console, kit: Kit) -> None:
     """Print what emulated processors made of the C."""
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, GAP, 0, 0))
-    for name in ("processor", "emulated by", "golden vectors", "flash", "RAM", "instructions"):
-        table.add_column(name, justify="right" if name in ("flash", "RAM", "instructions") else "left")
+    for name in ("processor", "emulated by", "golden vectors"):
+        table.add_column(name)
+    for name in ("flash", "RAM", "stack", "instructions"):
+        table.add_column(name, justify="right")
     for board in kit.boards:
-        if board.missing:
-            table.add_row(board.cpu, board.board, f"not run: {' and '.join(board.missing)} missing")
+        if board.reason:
+            table.add_row(board.cpu, board.board, f"not run: {board.reason}")
             continue
-        instructions = "" if board.instructions is None else f"{board.instructions:,}"
         verdict = "0 bytes differ" if board.golden else "bytes differ"
-        table.add_row(board.cpu, board.board, verdict, *_taken(kit, board), instructions)
+        table.add_row(board.cpu, board.board, verdict, *board_figures(kit, board))
     console.print()
     console.print(table)
     console.print(
-        Text("instructions of one inference, compiled by -O2; they are no cycles, which QEMU does not model")
+        Text(
+            "compiled by -O2; RAM is without the stack; stack and instructions are of one inference without "
+            "interrupts; instructions are no cycles, which QEMU does not model"
+        )
     )
-
-
-def _taken(kit: Kit, board: BoardFacts) -> tuple[str, str]:
-    """Flash and RAM, where a processor has them."""
-    return ("", "") if board.flash_bytes is None else (f"{board.flash_bytes:,}", f"{kit.ram_bytes:,}")
 
 
 def print_space(console: Console, rows: Sequence[Row], message: str) -> None:

@@ -20,6 +20,7 @@ def run_program(
     *,
     time_limit_s: float,
     allowed: tuple[int, ...] = (0,),
+    prints: str = "",
     cwd: Path | None = None,
 ) -> tuple[int, str]:
     """Run a program to its end; it, and what it has started, ends with this process too.
@@ -28,6 +29,7 @@ def run_program(
         command: its path and arguments.
         time_limit_s: seconds that it may take.
         allowed: exit codes that are no failure.
+        prints: what it prints if it has run at all, whatever the exit code.
         cwd: where to run it.
 
     Returns:
@@ -45,6 +47,7 @@ def run_program(
         text=True,
         errors="replace",
         cwd=cwd,
+        env={**os.environ, "LC_ALL": "C"},
         start_new_session=True,
         preexec_fn=_end_with_parent,  # noqa: PLW1509  (it takes no lock)
     ) as process:
@@ -55,7 +58,7 @@ def run_program(
         finally:
             with contextlib.suppress(ProcessLookupError):  # it has ended, and all of its session
                 os.killpg(process.pid, signal.SIGKILL)
-    if process.returncode not in allowed:
+    if process.returncode not in allowed or prints not in printed:
         said = " ".join((complaint or printed).splitlines()[:LISTED])
         raise KitError(f"{name} fails on the kit's C (exit code {process.returncode}: {said[:300]})")
     return process.returncode, printed

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from export.edge.record import Kit
+from export.edge.record import Kit, board_figures
 from export.reporting.markup import printable
 
 WIDTH = 100  # of prose
@@ -134,20 +134,19 @@ def _boards(kit: Kit) -> Iterator[str]:
         (
             board.cpu,
             "0 bytes differ" if board.golden else "bytes differ",
-            "" if board.flash_bytes is None else f"{board.flash_bytes:,}",
-            "" if board.flash_bytes is None else f"{kit.ram_bytes:,}",
-            "" if board.instructions is None else f"{board.instructions:,}",
+            *board_figures(kit, board),
         )
         for board in kit.boards
-        if not board.missing
+        if not board.reason
     ]
     if rows:
         yield from _paragraph(
-            "Emulated, compiled by -O2. Instructions of one inference are no cycles, which QEMU does "
-            "not model:"
+            "Emulated, compiled by -O2. RAM is without the stack. The stack is what one inference takes on "
+            "top of its caller, without interrupts: measured by a pattern below the stack pointer. "
+            "Instructions of one inference are no cycles, which QEMU does not model:"
         )
         yield ""
-        yield from _table(("processor", "golden vectors", "flash", "RAM", "instructions"), rows)
+        yield from _table(("processor", "golden vectors", "flash", "RAM", "stack", "instructions"), rows)
         yield ""
 
 

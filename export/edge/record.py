@@ -125,6 +125,13 @@ class Kit:
         return Verdict.PASS if self.host.proven or self.tflm.proven else Verdict.INCONCLUSIVE
 
 
+def board_figures(kit: Kit, board: BoardFacts) -> tuple[str, ...]:
+    """Flash, RAM, stack and instructions of a processor for people; empty what was not measured there."""
+    ram = None if board.flash_bytes is None else kit.ram_bytes
+    figures = (board.flash_bytes, ram, board.stack_bytes, board.instructions)
+    return tuple("" if figure is None else f"{figure:,}" for figure in figures)
+
+
 def list_files(folder: Path) -> tuple[KitFile, ...]:
     """Every file of a folder but `kit.json`, sorted by path."""
     found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}

@@ -3,7 +3,11 @@
 #include <stdlib.h>
 
 #define MOST_ARGUMENTS 4
+#define SYS_WRITE0 0x04
 #define SYS_GET_CMDLINE 0x15
+#define SYS_EXIT_EXTENDED 0x20
+#define APPLICATION_EXIT 0x20026
+#define FAULT_EXIT 99
 
 extern uint32_t __stack_top, __data_load, __data_start, __data_end, __bss_start, __bss_end;
 extern void initialise_monitor_handles(void);
@@ -41,29 +45,37 @@ static int split_command_line(void) {
     return count;
 }
 
+/* Neither stack nor library may be trusted any more. */
+static void fault(void) {
+    static const uint32_t block[2] = {APPLICATION_EXIT, FAULT_EXIT};
+    semihost(SYS_WRITE0, (void *)"the processor faulted\n");
+    semihost(SYS_EXIT_EXTENDED, (void *)block);
+    for (;;) {
+    }
+}
+
+/* The clock's exception; a program that starts the clock has its own. */
+void __attribute__((weak, alias("fault"))) systick(void);
+
 void reset(void) {
     uint32_t *from = &__data_load, *to;
+#if defined(__ARM_FP) || defined(__ARM_FEATURE_MVE)
+    *(volatile uint32_t *)0xE000ED88 |= 0xFu << 20; /* CPACR: the floating-point unit, before code may use it */
+    __asm__ volatile("dsb\n isb" : : : "memory");
+#endif
     for (to = &__data_start; to < &__data_end;) {
         *to++ = *from++;
     }
     for (to = &__bss_start; to < &__bss_end;) {
         *to++ = 0;
     }
-#if defined(__ARM_FP) || defined(__ARM_FEATURE_MVE)
-    *(volatile uint32_t *)0xE000ED88 |= 0xFu << 20; /* CPACR: the floating-point unit, which newlib may use */
-    __asm__ volatile("dsb\n isb");
-#endif
     initialise_monitor_handles();
     exit(main(split_command_line(), arguments));
-}
-
-static void fault(void) {
-    exit(99);
 }
 
 void _init(void) {}
 void _fini(void) {}
 
 __attribute__((section(".vectors"), used)) static void (*const vectors[16])(void) = {
-    (void (*)(void)) & __stack_top, reset, fault, fault, fault, fault, fault, 0, 0, 0, 0, fault, fault, 0, fault, fault,
+    (void (*)(void)) & __stack_top, reset, fault, fault, fault, fault, fault, 0, 0, 0, 0, fault, fault, 0, fault, systick,
 };

@@ -47,6 +47,7 @@ static int answer_file(uint8_t *arena, const char *from, const char *to) {
     }
     failed = (outputs != NULL && fclose(outputs) != 0) || failed;
     if (inputs != NULL) {
+        failed = ferror(inputs) || failed;
         fclose(inputs);
     }
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;

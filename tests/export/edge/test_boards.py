@@ -1,28 +1,77 @@
 """The C without a runtime on processors that QEMU emulates."""
 
+import contextlib
 import json
 import re
+import shutil
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
-from export.edge.boards import BOARDS
+from export.edge.boards import BOARDS, Board, verify_on_board
 from export.edge.device import inherited
 from export.edge.difference import compare
+from export.edge.golden import Golden
+from export.errors import KitError
 from export.verdict import Verdict
 
-FLASH = 40 * 1024
-M3 = BOARDS[0]
+FLASH, RAM = 40 * 1024, 28 * 1024
+DEVICES = {board.device: board for board in BOARDS}
+M3 = DEVICES["qemu:mps2-an385"]
+INFER = "void model_infer(uint8_t *arena, const int8_t *input, int8_t *output) {\n"
+
+# 4 KiB of stack, and in the call that is counted 1,600 million instructions: the clock wraps twice.
+LONG = """\
+    static int calls;
+    volatile uint8_t taken[4096];
+    uint32_t turns = 800000000u;
+    taken[0] = 1;
+    output[0] = (int8_t)taken[0];
+    if (++calls == 2) {
+        __asm__ volatile("1: subs %0, %0, #1\\n bne 1b" : "+r"(turns) : : "cc");
+    }
+"""
+
+
+def needs(*devices):
+    """Skip a test where the programs of a device are missing."""
+    missing = sorted({name for device in devices for name in DEVICES[device].missing()})
+    return pytest.mark.skipif(bool(missing), reason=f"{', '.join(missing)} missing: make tools-edge")
 
 
 def rows(text):
-    """Processor, golden vectors, flash, RAM and instructions of the table that --verify prints."""
+    """Golden vectors, flash, RAM, stack and instructions by processor, of the table that --verify prints."""
     found = re.findall(r"^(Cortex-M\d+|aarch64|armhf|wasm32) +\S+ +(.+)$", text, re.MULTILINE)
     return {cpu: re.split(r"  +", rest.strip()) for cpu, rest in found}
 
 
-@pytest.mark.edge
+def commands():
+    """The command lines of all processes."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            yield path.read_text(errors="replace")
+
+
+@pytest.fixture
+def spoiled(kit, tmp_path):
+    """A copy of the session's kit whose inference begins with another statement, and its golden vectors."""
+
+    def spoil(statement: str) -> tuple[Path, Golden]:
+        folder = tmp_path / "kit"
+        shutil.copytree(kit, folder)
+        source = (folder / "infer.c").read_text()
+        assert source.count(INFER) == 1
+        (folder / "infer.c").write_text(source.replace(INFER, f"{INFER}{statement}\n"))
+        with np.load(folder / "golden" / "golden.npz") as vectors:
+            return folder, Golden(**vectors)
+
+    return spoil
+
+
+@pytest.mark.slow
+@needs(*DEVICES)
 def test_no_byte_differs_on_any_processor(keraport, published, tmp_path):
     out = tmp_path / "kit"
     result = keraport("edge", published, "--out", out, "--verify", cwd=published.parents[2])
@@ -30,30 +79,77 @@ def test_no_byte_differs_on_any_processor(keraport, published, tmp_path):
     found = rows(result.stdout)
     assert found.keys() == {board.cpu for board in BOARDS}
     assert found.pop("wasm32") == ["0 bytes differ"]
-    for cpu, (verdict, flash, ram, *instructions) in found.items():
+    for cpu, (verdict, *figures) in found.items():
         assert verdict == "0 bytes differ"
-        assert int(flash.replace(",", "")) <= FLASH
-        assert int(ram.replace(",", "")) <= 28 * 1024
-        assert [int(count.replace(",", "")) > 1_000_000 for count in instructions] == [True] * cpu.startswith(
-            "Cortex"
-        )
+        flash, ram, *of_one_inference = (int(figure.replace(",", "")) for figure in figures)
+        assert flash <= FLASH
+        if cpu.startswith("Cortex"):
+            stack, instructions = of_one_inference
+            assert stack > 100
+            assert ram + stack <= RAM
+            assert instructions > 1_000_000
+        else:
+            assert not of_one_inference
+            assert ram <= RAM
     assert "no cycles" in result.stdout
     assert "| Cortex-M55 | 0 bytes differ |" in (out / "README.md").read_text()
-    assert len(json.loads((out / "kit.json").read_text())["boards"]) == len(BOARDS)
+    boards = {board["cpu"]: board for board in json.loads((out / "kit.json").read_text())["boards"]}
+    assert len(boards) == len(BOARDS)
+    assert found["Cortex-M3"][3] == str(boards["Cortex-M3"]["stack_bytes"])
 
 
-@pytest.mark.skipif(bool(M3.missing()), reason="needs make tools-edge")
-def test_a_device_needs_a_thousand_samples_to_inherit_the_verdict(keraport, published):
-    result = keraport(
-        "parity",
-        published,
-        "--device",
-        "qemu:mps2-an385",
-        "--samples",
-        50,
-        "--json",
-        cwd=published.parents[2],
+@pytest.mark.slow
+@needs(M3.device)
+def test_stack_and_instructions_of_an_inference_are_what_it_takes(spoiled, tmp_path):
+    folder, golden = spoiled(LONG)
+    facts = verify_on_board(M3, folder, golden, tmp_path, time_limit_s=300)
+    assert facts.golden
+    assert 4096 < facts.stack_bytes < 4096 + 1024
+    assert 1_600_000_000 < facts.instructions < 1_700_000_000
+
+
+@pytest.mark.slow
+@needs(M3.device)
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("    for (;;) {\n    }", "qemu-system-arm gave no result within 10 s: raise --time-limit"),
+        ("    __builtin_trap();", "(exit code 99: the processor faulted)"),
+    ],
+    ids=["hangs", "faults"],
+)
+def test_a_program_that_hangs_or_faults_ends_with_an_error_and_its_emulator(
+    spoiled, tmp_path, statement, told
+):
+    folder, golden = spoiled(statement)
+    with pytest.raises(KitError, match=re.escape(told)):
+        verify_on_board(M3, folder, golden, tmp_path, time_limit_s=10)
+    assert not [command for command in commands() if str(tmp_path) in command]
+
+
+@needs(M3.device)
+def test_an_emulator_that_does_not_start_is_no_differing_byte(spoiled, tmp_path):
+    folder, golden = spoiled("")
+    board = Board(name="mps2-none", cpu=M3.cpu, flags=M3.flags)
+    with pytest.raises(KitError, match="unsupported machine type"):
+        verify_on_board(board, folder, golden, tmp_path, time_limit_s=60)
+
+
+@pytest.mark.slow
+@needs(M3.device)
+def test_what_takes_more_than_a_board_has_is_left_out(spoiled, tmp_path):
+    folder, golden = spoiled(
+        "    static const int8_t large[5 << 20] = {1};\n    output[0] = large[arena[0]];"
     )
+    facts = verify_on_board(M3, folder, golden, tmp_path, time_limit_s=60)
+    assert facts.golden is None
+    assert facts.reason == "verify takes more memory than it has"
+
+
+@needs(M3.device)
+def test_a_device_needs_a_thousand_samples_to_inherit_the_verdict(keraport, published):
+    options = ("--device", M3.device, "--samples", 50, "--json")
+    result = keraport("parity", published, *options, cwd=published.parents[2])
     assert result.returncode == 3, result.stderr
     said = json.loads(result.stdout)
     assert (said["verdict"], said["difference"]["differing_bytes"]) == ("inconclusive", 0)
@@ -71,8 +167,10 @@ def test_this_machine_as_a_device_inherits_the_verdict(keraport, published, tmp_
     assert "parity: pass, 0 of 10,000 bytes differ on 1,000 samples; the int8 file: " in result.stdout
 
 
-@pytest.mark.edge
-@pytest.mark.parametrize("device", ["qemu:mps2-an385", "qemu:arm", "node"])
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "device", [pytest.param(name, marks=needs(name)) for name in ("qemu:mps3-an547", "qemu:arm", "node")]
+)
 def test_an_emulated_device_inherits_the_verdict(keraport, published, device):
     result = keraport("parity", published, "--device", device, cwd=published.parents[2])
     assert result.returncode == 0, result.stderr
@@ -88,6 +186,16 @@ def test_tensorflow_lite_micro_gets_a_verdict_by_all_test_samples(keraport, publ
     assert (said["verdict"], artifact["format"]) == ("pass", "tflite-int8")
     assert artifact["comparison"]["samples"] == 10_000
     assert "by TensorFlow Lite Micro" in artifact["reason"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(2400)
+@needs(M3.device)
+def test_a_microcontroller_answers_all_test_images_as_the_reference_kernels_do(keraport, published):
+    options = ("--device", M3.device, "--samples", 10_000)
+    result = keraport("parity", published, *options, cwd=published.parents[2], timeout=2300)
+    assert result.returncode == 0, result.stderr
+    assert "parity: pass, 0 of 100,000 bytes differ on 10,000 samples" in result.stdout
 
 
 @pytest.mark.parametrize(
