@@ -6,7 +6,7 @@ from pathlib import Path
 from export.edge.boards import BOARDS, Board, answer_on_board
 from export.edge.device_names import HOST, OWN_VERDICT
 from export.edge.difference import Difference
-from export.edge.golden import ReferenceKernels, take_golden, take_test
+from export.edge.golden import ReferenceKernels, take_test
 from export.edge.golden_files import write_golden
 from export.edge.host_check import check_on_host
 from export.edge.kit_files import PREPROCESSING, copy_files
@@ -113,7 +113,10 @@ def check_device(
     kernels = ReferenceKernels(subject.path)
     folder = scratch / "kit"
     folder.mkdir()
-    write_golden(subject, take_golden(subject, dataset, kernels), dataset.source, folder)
+    one = take_test(
+        subject, dataset, kernels, 1
+    )  # as many as verify.c needs to be compiled: the device gets more
+    write_golden(subject, one, dataset.source, folder)
     write_settings(subject, TflmFacts(), folder)
     portable = write_portable_c(subject, ABI_VERSION, folder)
     if portable.arena_bytes is None:

@@ -46,12 +46,16 @@ def check_out(out: Path, versions: Path) -> None:
 
 
 @contextlib.contextmanager
-def kit_folder(out: Path, versions: Path) -> Iterator[Path]:
+def kit_folder(out: Path, versions: Path) -> Iterator[tuple[Path, Path]]:
     """A folder to build a kit in, which takes its place when the block ends without an error.
 
     Args:
         out: the place.
         versions: the folder of the model's published versions.
+
+    Yields:
+        The folder, and one for what does not go into the kit; what is left of both after a kill goes with the
+        next kit that is built there.
 
     Raises:
         KitError: the place is taken by something else, or cannot be written.
@@ -63,11 +67,12 @@ def kit_folder(out: Path, versions: Path) -> Iterator[Path]:
         try:
             home.mkdir(parents=True, exist_ok=True)
             scratch = stack.enter_context(staged_folder(home, f".{out.name}-kit-"))
-            folder = scratch / "new"
+            folder, work = scratch / "new", scratch / "work"
             folder.mkdir()
+            work.mkdir()
         except OSError as error:
             raise KitError(f"cannot write to {home} ({error.strerror}): choose another --out") from error
-        yield folder
+        yield folder, work
         check_out(out, versions)  # what may have come there meanwhile
         _put(folder, out, scratch / "old")
 

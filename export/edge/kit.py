@@ -2,7 +2,6 @@
 
 import contextlib
 import shutil
-import tempfile
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
@@ -75,11 +74,8 @@ def make_kit(
         KitError: it cannot be made; what was in `out` is left as it was.
         ModuleNotFoundError: a package of the extra `edge` is not installed.
     """
-    with (
-        kit_folder(out, subject.folder.parent) as folder,
-        tempfile.TemporaryDirectory(prefix="keraport-") as scratch,
-    ):
-        kit = _Build(folder, Path(scratch), options, listener).write(subject, dataset)
+    with kit_folder(out, subject.folder.parent) as (folder, work):
+        kit = _Build(folder, work, options, listener).write(subject, dataset)
         check_budget(kit, subject, options.budget)
         write_readme(kit, folder)
         kit = replace(kit, files=list_files(folder))
@@ -119,8 +115,7 @@ class _Build:
         write_settings(subject, tflm, self.folder)
         if tflm.arena_minimum is not None:
             write_tflm_example(subject, self.folder)
-        if mistakes:
-            copy_files(self.folder, "python/classify.py")
+        copy_files(self.folder, "python/classify.py", *(PREPROCESSING if subject.pixels else ()))
         portable, host, code = self._write_c(subject, test)
         boards = self._run_boards(golden) if portable.arena_bytes is not None and self.options.verify else ()
         browser = self._run_browser(subject, golden, test)
@@ -137,6 +132,7 @@ class _Build:
             operators=subject.operators,
             dataset=DataInfo(name=dataset.source, sha256=dataset.sha256, samples=len(dataset.test)),
             golden=GoldenFacts(vectors=len(golden), wrong=golden.wrong),
+            tested=len(test),
             portable=portable,
             host=host,
             code=code,
@@ -152,7 +148,7 @@ class _Build:
         portable = write_portable_c(subject, ABI_VERSION, self.folder)
         if portable.arena_bytes is None:
             return portable, HostFacts(), None
-        copy_files(self.folder, "verify.c", "Makefile", *(PREPROCESSING if subject.pixels else ()))
+        copy_files(self.folder, "verify.c", "Makefile")
         with self.listener.during("building and running the C"):
             limit = self.options.time_limit_s
             host = check_on_host(self.folder, test, self.scratch, time_limit_s=limit)

@@ -15,7 +15,7 @@ IRREGULAR = {
 
 EXAMPLE = """\
 // {title} under TensorFlow Lite Micro: the golden vectors, and how many bytes differ.
-// Build it with the runtime's own sources, model_data.c, and this kit's folder on the include path.
+// Build it with the runtime's own sources, {sources}, and this kit's folder on the include path.
 #include <cstdint>
 #include <cstring>
 
@@ -28,6 +28,10 @@ EXAMPLE = """\
 #include "tensorflow/lite/micro/system_setup.h"
 #include "tensorflow/lite/schema/schema_generated.h"
 
+#if GOLDEN_HAS_PIXELS
+#include "preprocess.h"
+#endif
+
 namespace {{
 
 alignas(16) uint8_t arena[MODEL_TFLM_ARENA_BYTES];
@@ -38,6 +42,14 @@ using Resolver = tflite::MicroMutableOpResolver<{count}>;
 TfLiteStatus RegisterOperators(Resolver& resolver) {{
 {operators}
   return kTfLiteOk;
+}}
+
+int Differing(const int8_t* found, const int8_t* expected, int count) {{
+  int total = 0;
+  for (int place = 0; place < count; ++place) {{
+    total += found[place] != expected[place];
+  }}
+  return total;
 }}
 
 }}  // namespace
@@ -65,19 +77,24 @@ int main() {{
               MODEL_TFLM_ARENA_BYTES);
   int8_t* input = interpreter.input(0)->data.int8;
   const int8_t* output = interpreter.output(0)->data.int8;
-  int differing = 0;
+  int inputs = 0, outputs = 0;
   for (int vector = 0; vector < GOLDEN_COUNT; ++vector) {{
+#if GOLDEN_HAS_PIXELS
+    model_input_from_pixels(golden_pixels[vector], input);
+    inputs += Differing(input, golden_input[vector], MODEL_INPUT_BYTES);
+#endif
     std::memcpy(input, golden_input[vector], MODEL_INPUT_BYTES);
     if (interpreter.Invoke() != kTfLiteOk) {{
       MicroPrintf("vector %d cannot be run", vector);
       return 1;
     }}
-    for (int place = 0; place < MODEL_OUTPUT_BYTES; ++place) {{
-      differing += output[place] != golden_output[vector][place];
-    }}
+    outputs += Differing(output, golden_output[vector], MODEL_OUTPUT_BYTES);
   }}
-  MicroPrintf("%d of %d output bytes differ", differing, GOLDEN_COUNT * MODEL_OUTPUT_BYTES);
-  return differing != 0;
+  if (GOLDEN_HAS_PIXELS) {{
+    MicroPrintf("%d of %d input bytes differ", inputs, GOLDEN_COUNT * MODEL_INPUT_BYTES);
+  }}
+  MicroPrintf("%d of %d output bytes differ", outputs, GOLDEN_COUNT * MODEL_OUTPUT_BYTES);
+  return inputs + outputs != 0;
 }}
 """
 
@@ -86,7 +103,8 @@ def write_tflm_example(subject: Subject, folder: Path) -> None:
     """Write the example."""
     names = [method_name(operator.name) for operator in subject.operators]
     calls = "\n".join(f"  TF_LITE_ENSURE_STATUS(resolver.Add{name}());" for name in names)
-    text = EXAMPLE.format(title=c_comment(subject.title), count=len(names), operators=calls)
+    sources = "model_data.c, preprocess.c" if subject.pixels else "model_data.c"
+    text = EXAMPLE.format(title=c_comment(subject.title), sources=sources, count=len(names), operators=calls)
     (folder / "tflm").mkdir()
     (folder / "tflm" / "main.cc").write_text(text, encoding="ascii", errors="replace")
 

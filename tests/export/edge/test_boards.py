@@ -4,6 +4,7 @@ import contextlib
 import json
 import re
 import shutil
+import time
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -175,6 +176,24 @@ def test_an_emulated_device_inherits_the_verdict(keraport, published, device):
     result = keraport("parity", published, "--device", device, cwd=published.parents[2])
     assert result.returncode == 0, result.stderr
     assert "parity: pass, 0 of 10,000 bytes differ on 1,000 samples" in result.stdout
+
+
+@pytest.mark.slow
+@needs(M3.device)
+def test_an_emulator_ends_with_a_killed_command(published, interruptible):
+    process = interruptible(
+        "parity", published, "--data", "mnist", "--device", M3.device, "--samples", 10_000
+    )
+    mine = f"{M3.name}.elf"
+    while not any(mine in command for command in commands()):
+        assert process.poll() is None
+        time.sleep(0.1)
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 10
+    while any(mine in command for command in commands()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 @pytest.mark.slow

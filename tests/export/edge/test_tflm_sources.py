@@ -61,15 +61,17 @@ class Library:
 
     def build(self, kit: Path, *options: str) -> Path:
         """The example of a kit, compiled strictly."""
-        program, data = kit / "example", kit / "model_data.o"
-        subprocess.run(
-            [f"{self.prefix}gcc", "-std=c99", *self.flags, "-c", kit / "model_data.c", "-o", data], check=True
-        )
+        program, objects = kit / "example", []
+        for name in ("model_data", "preprocess"):
+            objects.append(kit / f"{name}.o")
+            command = [f"{self.prefix}gcc", "-std=c99", *self.flags, "-c", kit / f"{name}.c"]
+            subprocess.run([*command, "-o", objects[-1]], check=True)
         system = [word for folder in INCLUDED for word in ("-isystem", Path(CHECKOUT) / folder)]
         command = [f"{self.prefix}g++", *FLAGS, *self.flags, *STRICT, *options, "-I", kit, *system]
-        command += [kit / "tflm" / "main.cc", data]
+        command += [kit / "tflm" / "main.cc", *objects]
         if self.prefix:
-            command += [ATEXIT, startup_of(self, kit), "-T", BOARD_FILES / "board.ld", *BARE]
+            scripts = [f"-T{BOARD_FILES / script}" for script in (M3.memory, "sections.ld")]
+            command += [ATEXIT, startup_of(self, kit), *scripts, *BARE]
         subprocess.run([*command, self.archive, "-Wl,--gc-sections", "-o", program], check=True)
         return program
 
@@ -139,6 +141,7 @@ def test_no_byte_differs_and_the_arena_is_as_small_as_the_example_says(where, ow
     library = request.getfixturevalue(where)
     code, said = library.run(library.build(own_kit))
     assert code == 0, said
+    assert "0 of 54880 input bytes differ" in said
     assert "0 of 700 output bytes differ" in said
     ((used, of),) = re.findall(r"(\d+) of (\d+) bytes of the arena are used", said)
     assert int(used) <= int(of) == setting(own_kit, "MODEL_TFLM_ARENA_BYTES")
@@ -164,6 +167,11 @@ def other_weights(kit: Path) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
+def no_zero_point(kit: Path) -> None:
+    path = kit / "preprocess.c"
+    path.write_text(path.read_text().replace("pixels[place] - 128", "pixels[place] / 2"))
+
+
 def one_operator_less(kit: Path) -> None:
     path = kit / "tflm" / "main.cc"
     path.write_text(re.sub(r".*AddReshape.*\n", "", path.read_text()))
@@ -179,6 +187,7 @@ def too_few_places(kit: Path) -> None:
     [
         (another_answer, r"^1 of 700 output bytes differ"),
         (other_weights, r"^[1-9]\d* of 700 output bytes differ"),
+        (no_zero_point, r"^[1-9]\d* of 54880 input bytes differ"),
         (one_operator_less, r"^an arena of \d+ bytes is too small, or this runtime lacks an operator"),
         (too_few_places, r"^an operator could not be registered"),
     ],
