@@ -1,5 +1,6 @@
 """Golden vectors: samples with the bytes that LiteRT's reference kernels answer, for devices to repeat."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,17 @@ class Golden:
 
     def __len__(self) -> int:
         return len(self.index)
+
+    def first(self, count: int) -> "Golden":
+        """The first of the samples."""
+        return Golden(
+            index=self.index[:count],
+            raw=self.raw[:count],
+            input=self.input[:count],
+            output=self.output[:count],
+            label=None if self.label is None else self.label[:count],
+            expected=None if self.expected is None else self.expected[:count],
+        )
 
     @property
     def wrong(self) -> int | None:
@@ -78,12 +90,22 @@ def samples_of(subject: Subject, dataset: Dataset) -> NDArray[Any]:
     """
     inputs = dataset.test.inputs
     samples = inputs[subject.input.name] if subject.input.name in inputs else next(iter(inputs.values()))
-    if len(inputs) != 1 or samples[:1].size != subject.input.bytes:
+    if len(inputs) != 1 or _sizes(samples.shape[1:]) != _sizes(subject.input.shape[1:]):
         raise KitError(
             f"the samples of {dataset.source} are not of shape {subject.input.shape[1:]}: "
             "give --data that the model was made for"
         )
+    if subject.pixels and samples.dtype != np.uint8:
+        raise KitError(
+            f"the samples of {dataset.source} are {samples.dtype}, and the model takes pixels of 0 to 255: "
+            "give --data in uint8"
+        )
     return samples
+
+
+def _sizes(shape: Sequence[int]) -> list[int]:
+    """A shape but for dimensions of one, which grey images have or leave out."""
+    return [size for size in shape if size != 1]
 
 
 def take_golden(subject: Subject, dataset: Dataset, kernels: ReferenceKernels) -> Golden:
@@ -91,8 +113,21 @@ def take_golden(subject: Subject, dataset: Dataset, kernels: ReferenceKernels) -
 
     At least 64 samples, the same number of every class as far as there are so many; of data without classes
     simply the first 64.
+
+    Raises:
+        KitError: there are fewer, or classes that the model lacks.
     """
+    if len(dataset.test) < FEWEST:
+        raise KitError(
+            f"{dataset.source} has {len(dataset.test)} test samples, a kit holds {FEWEST} golden vectors: "
+            "give more with --data"
+        )
     label = _labels(dataset) if subject.classes else None
+    if label is not None and subject.classes and not 0 <= label.min() <= label.max() < subject.classes:
+        raise KitError(
+            f"{dataset.source} has classes {label.min()} to {label.max()}, and the model {subject.classes}: "
+            "number the classes of the data as the model does"
+        )
     index = np.arange(min(FEWEST, len(dataset.test))) if label is None else first_of_each(label)
     return _run(subject, dataset, kernels, index)
 

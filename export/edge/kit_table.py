@@ -104,7 +104,7 @@ def _tflm_lines(kit: Kit) -> list[str]:
         return [f"TensorFlow Lite Micro: left out, {printable(tflm.reason)}"]
     return [
         f"TensorFlow Lite Micro: {tflm.test.summary}",
-        f"  of the golden vectors {tflm.golden.differing_bytes:,} bytes differ",
+        f"  of the golden vectors {tflm.golden.summary}",
         f"  an arena of {tflm.arena_minimum:,} bytes is enough, {tflm.arena_bytes:,} with the margin",
     ]
 

@@ -39,6 +39,22 @@ def run_program(
         KitError: it failed, or took too long.
     """
     name = Path(command[0]).name
+    try:
+        printed, complaint, code = _run(command, cwd, time_limit_s)
+    except subprocess.TimeoutExpired:
+        raise KitError(f"{name} gave no result within {time_limit_s:g} s: raise --time-limit") from None
+    except OSError as error:
+        raise KitError(
+            f"{command[0]} cannot be run ({error.strerror}): are programs allowed there?"
+        ) from error
+    if code not in allowed or prints not in printed:
+        said = " ".join((complaint or printed).splitlines()[:LISTED])
+        raise KitError(f"{name} fails on the kit's C (exit code {code}: {said[:300]})")
+    return code, printed
+
+
+def _run(command: Sequence[str | Path], cwd: Path | None, time_limit_s: float) -> tuple[str, str, int]:
+    """What it prints, what it complains of, and its exit code."""
     with subprocess.Popen(  # noqa: S603  (no shell; our own arguments)
         command,
         stdin=subprocess.DEVNULL,
@@ -53,15 +69,10 @@ def run_program(
     ) as process:
         try:
             printed, complaint = process.communicate(timeout=time_limit_s)
-        except subprocess.TimeoutExpired:
-            raise KitError(f"{name} gave no result within {time_limit_s:g} s: raise --time-limit") from None
         finally:
             with contextlib.suppress(ProcessLookupError):  # it has ended, and all of its session
                 os.killpg(process.pid, signal.SIGKILL)
-    if process.returncode not in allowed or prints not in printed:
-        said = " ".join((complaint or printed).splitlines()[:LISTED])
-        raise KitError(f"{name} fails on the kit's C (exit code {process.returncode}: {said[:300]})")
-    return process.returncode, printed
+    return printed, complaint, process.returncode
 
 
 def _end_with_parent() -> None:

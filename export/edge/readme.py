@@ -42,7 +42,7 @@ def write_readme(kit: Kit, folder: Path) -> None:
         *_portable(kit),
         *_boards(kit),
         *_tflm(kit),
-        *_pixels(kit),
+        *_pixels(kit, takes_pixels="model_uint8.tflite" in sizes),
         *_mistakes(kit),
         *_operators(kit),
     ]
@@ -77,7 +77,7 @@ def _proof(kit: Kit) -> Iterator[str]:
     yield ""
     yield from _table(("what runs it", "difference"), rows)
     yield ""
-    said = ["What differs in no byte inherits the verdict."]
+    said = [_vectors(kit), "What differs in no byte inherits the verdict."]
     if tflm.differs:
         said.append(
             "TensorFlow Lite Micro rounds some layers in its own way: `keraport parity --device tflm` "
@@ -90,6 +90,14 @@ def _proof(kit: Kit) -> Iterator[str]:
     elif tflm.arena_minimum is not None:
         said.append("On your board, `tflm/main.cc` tells.")
     yield from _paragraph(" ".join(said))
+
+
+def _vectors(kit: Kit) -> str:
+    """How many there are, and how well the model does on them."""
+    golden = kit.golden
+    wrong = "" if golden.wrong is None else f", of which the model takes {golden.wrong} for another class"
+    kind = "the first test samples" if golden.wrong is None else "the first test samples of every class"
+    return f"The {golden.vectors} golden vectors are {kind}{wrong}."
 
 
 def _portable(kit: Kit) -> Iterator[str]:
@@ -184,7 +192,7 @@ def _tflm(kit: Kit) -> Iterator[str]:
     yield ""
 
 
-def _pixels(kit: Kit) -> Iterator[str]:
+def _pixels(kit: Kit, *, takes_pixels: bool) -> Iterator[str]:
     yield "## From pixels to inputs"
     yield ""
     shape = " x ".join(map(str, kit.input.shape[1:]))
@@ -193,8 +201,8 @@ def _pixels(kit: Kit) -> Iterator[str]:
             f"`{kit.input.name}` takes {shape} numbers, row by row from the top left, "
             "channels side by side. "
             "Each is the pixel, 0 to 255, minus 128. Whatever scaling there is, is inside the model. "
-            "`model_uint8.tflite` "
-            "takes the pixels as they are. Images must look as those of the training data "
+            f"{'`model_uint8.tflite` takes the pixels as they are. ' if takes_pixels else ''}"
+            "Images must look as those of the training data "
             "do: size, polarity, "
             "framing."
         )
@@ -232,7 +240,7 @@ def _mistakes(kit: Kit) -> Iterator[str]:
     yield "## Common mistakes"
     yield ""
     yield from _paragraph(
-        f"Measured on the first {kit.tested:,} test samples"
+        f"Measured on the first {kit.mistakes[0].samples:,} test samples"
         f"{'; `verify` finds each of them' if kit.portable.arena_bytes is not None else ''}."
     )
     yield ""

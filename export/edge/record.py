@@ -72,7 +72,6 @@ class Kit:
         operators: of the int8 file.
         dataset: the data that golden vectors and accuracies come from.
         golden: of the golden vectors.
-        tested: how many test samples proofs and accuracies come from.
         portable: what the C without a runtime needs, or why there is none.
         host: what this machine made of that C.
         tflm: what TensorFlow Lite Micro's kernels need, and how alike they answer.
@@ -99,7 +98,6 @@ class Kit:
     operators: tuple[OperatorFacts, ...]
     dataset: DataInfo
     golden: GoldenFacts
-    tested: int
     portable: PortableFacts
     host: HostFacts
     tflm: TflmFacts

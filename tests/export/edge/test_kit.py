@@ -143,12 +143,24 @@ def test_a_model_that_has_not_passed_gets_no_kit_and_the_old_kit_stays(keraport,
     assert (out / "kit.json").read_bytes() == (kit / "kit.json").read_bytes()
 
 
-def test_data_that_the_model_does_not_take_are_refused(keraport, published, tmp_path):
-    np.savez(tmp_path / "small.npz", x_test=np.zeros((70, 8, 8), np.uint8), y_test=np.arange(70) % 10)
-    result = keraport("edge", published, "--out", tmp_path / "kit", "--data", tmp_path / "small.npz")
+@pytest.mark.parametrize(
+    ("images", "first_class", "told"),
+    [
+        (np.zeros((70, 8, 8), np.uint8), 0, "are not of shape (28, 28, 1)"),
+        (np.zeros((70, 784), np.uint8), 0, "are not of shape (28, 28, 1)"),
+        (np.zeros((70, 28, 28), np.float32), 0, "are float32, and the model takes pixels of 0 to 255"),
+        (np.zeros((63, 28, 28), np.uint8), 0, "has 63 test samples, a kit holds 64 golden vectors"),
+        (np.zeros((70, 28, 28), np.uint8), 5, "has classes 5 to 14, and the model 10"),
+    ],
+)
+def test_data_that_the_model_does_not_take_are_refused(
+    keraport, published, tmp_path, images, first_class, told
+):
+    np.savez(tmp_path / "data.npz", x_test=images, y_test=np.arange(len(images)) % 10 + first_class)
+    result = keraport("edge", published, "--out", tmp_path / "kit", "--data", tmp_path / "data.npz")
     assert result.returncode == 2
-    assert "are not of shape (28, 28, 1)" in result.stderr
-    assert not (tmp_path / "kit").exists()
+    assert told in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["data.npz"]
 
 
 def test_the_golden_vectors_are_the_first_of_every_class_and_what_the_file_answers(kit):
