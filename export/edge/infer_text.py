@@ -1,4 +1,4 @@
-"""What stands in `infer.h` and `infer.c` around the generated code, and the kernels that are our own."""
+"""What stands in `infer.h` and `infer.c` around the kernels and the generated code."""
 
 HEADER = """\
 /* {title} in C99 without a runtime: no heap, no operating system, no floating point.
@@ -75,29 +75,5 @@ static inline int32_t model_round_once(int32_t value, int32_t multiplier, int32_
         return (int32_t)(sum >> places);
     }
     return -(int32_t)((-sum + (INT64_C(1) << places) - 1) >> places);
-}
-"""
-
-MEAN = """
-static void model_mean(const int8_t *input, int8_t *output, int32_t positions, int32_t channels,
-                       int32_t input_zero_point, int32_t output_zero_point, int32_t multiplier,
-                       int32_t shift) {
-    const int32_t left = shift > 0 ? shift : 0, right = shift < 0 ? -shift : 0;
-    int32_t channel, place;
-    for (channel = 0; channel < channels; ++channel) {
-        int32_t sum = -positions * input_zero_point;
-        int64_t product, rounded;
-        for (place = 0; place < positions; ++place) {
-            sum += input[place * channels + channel];
-        }
-        product = (int64_t)sum * (INT64_C(1) << left) * multiplier;
-        rounded = (product + (product >= 0 ? INT64_C(1) << 30 : 1 - (INT64_C(1) << 30))) / (INT64_C(1) << 31);
-        if (right > 0) {
-            const int64_t half = INT64_C(1) << (right - 1);
-            rounded = rounded >= 0 ? (rounded + half) >> right : -((half - rounded) >> right);
-        }
-        rounded += output_zero_point;
-        output[channel] = (int8_t)(rounded < -128 ? -128 : rounded > 127 ? 127 : rounded);
-    }
 }
 """
