@@ -1,48 +1,51 @@
-"""Steps of an inference that the generator does not know, with what infer.c says of each."""
+"""Steps of an inference that the generator does not know, and what infer.c says of each."""
 
 from dataclasses import dataclass
 
-from export.edge.own_kernels import MEAN
+from export.edge.c_text import c_numbers
+
+TABLE = """\
+static const int8_t {name}[{size}] = {{
+{numbers}
+}};
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mean:
-    """The mean of every channel over all positions.
+class OwnStep:
+    """One call of a kernel of our own.
 
     Attributes:
-        positions: rows times columns.
-        channels: of which there is a mean each.
-        input_zero_point, output_zero_point: of its tensors.
-        multiplier, shift: of the sum of a channel: sum * multiplier * 2^(shift - 31).
+        kernel: the C of its function, and of what that calls.
+        function: its name.
+        numbers: its arguments after the input and the output.
+        table: a constant array that is its last argument; none if empty.
+        output_bytes: that it answers.
+        in_place: whether its output may be its input.
     """
 
-    positions: int
-    channels: int
-    input_zero_point: int
-    output_zero_point: int
-    multiplier: int
-    shift: int
+    kernel: str
+    function: str
+    numbers: tuple[int, ...]
+    table: tuple[int, ...] = ()
+    output_bytes: int
+    in_place: bool
 
-    @property
-    def output_bytes(self) -> int:
-        """That it answers."""
-        return self.channels
+    def constants(self, name: str) -> str:
+        """The C of its table.
 
-    @property
-    def kernels(self) -> tuple[str, ...]:
-        """The functions that its call needs."""
-        return (MEAN,)
+        Args:
+            name: of the table.
+        """
+        return TABLE.format(name=name, size=len(self.table), numbers=c_numbers(self.table)) * bool(self.table)
 
-    def call(self, given: str, taken: str) -> str:
+    def call(self, name: str, given: str, taken: str) -> str:
         """The statement that runs it.
 
         Args:
+            name: of its table.
             given: what it reads.
             taken: where it writes.
         """
-        numbers = (self.positions, self.channels, self.input_zero_point, self.output_zero_point)
-        listed = ", ".join(map(str, (*numbers, self.multiplier, self.shift)))
-        return f"model_mean({given}, {taken}, {listed});"
-
-
-OwnStep = Mean
+        arguments = (given, taken, *map(str, self.numbers), *([name] if self.table else []))
+        return f"{self.function}({', '.join(arguments)});"

@@ -4,28 +4,29 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from export.edge.buffers import ALIGNMENT
 from export.edge.c_text import c_comment
 from export.edge.generator_form import generator_form
-from export.edge.infer_code import ALIGNMENT, generate
+from export.edge.infer_code import GeneratorError, generate
 from export.edge.infer_text import HEADER, SOURCE
-from export.edge.stretches import cut
+from export.edge.stretches import Stretch, cut
 from export.edge.subject import Subject
-from export.errors import first_line
 
 GENERATOR = "bakenn"
 LICENSE = "licenses/bakenn.txt"
-# What BakeNN reads of TFLite's operators, of others it says only their number; and MEAN, which is our own.
-KNOWN = (
-    "ADD",
-    "AVERAGE_POOL_2D",
-    "CONV_2D",
-    "DEPTHWISE_CONV_2D",
-    "FULLY_CONNECTED",
-    "MAX_POOL_2D",
-    "MEAN",
-    "PAD",
-    "PADV2",
-    "RESHAPE",
+# What BakeNN reads of TFLite's operators: of others it says only the number.
+KNOWN = frozenset(
+    {
+        "ADD",
+        "AVERAGE_POOL_2D",
+        "CONV_2D",
+        "DEPTHWISE_CONV_2D",
+        "FULLY_CONNECTED",
+        "MAX_POOL_2D",
+        "PAD",
+        "PADV2",
+        "RESHAPE",
+    }
 )
 
 
@@ -54,16 +55,16 @@ def write_portable_c(subject: Subject, abi_version: int, folder: Path) -> Portab
     Raises:
         ModuleNotFoundError: the generator is not installed.
     """
-    import bakenn
-
     release = metadata.version(GENERATOR)
     generator = f"{GENERATOR} {release}"
+    steps = cut(generator_form(subject.path.read_bytes()))
+    unknown = sorted({kind for step in steps if isinstance(step, Stretch) for kind in step.kinds} - KNOWN)
     try:
-        code = generate(cut(generator_form(subject.path.read_bytes())))
-    except bakenn.BakeNNError as error:
-        unknown = tuple(each.name for each in subject.operators if each.name not in KNOWN)
-        said = f"it does not know {', '.join(unknown)}" if unknown else first_line(error)
-        return PortableFacts(generator=generator, unknown=unknown, reason=f"{generator}: {said}")
+        if unknown:
+            raise GeneratorError(f"it does not know {', '.join(unknown)}")
+        code = generate(steps)
+    except GeneratorError as error:
+        return PortableFacts(generator=generator, unknown=tuple(unknown), reason=f"{generator}: {error}")
     facts = {
         "title": c_comment(subject.title),
         "abi_version": abi_version,

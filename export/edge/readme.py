@@ -124,7 +124,7 @@ def _portable(kit: Kit) -> Iterator[str]:
         "(`CC`, `CFLAGS`) and counts "
         "the bytes that differ: exit code 0 if none does, else 1. The C comes from "
         "BakeNN, whose licence is "
-        "`licenses/bakenn.txt`."
+        "`licenses/bakenn.txt`, but for what is called `model_`: operators that it does not know."
     )
     yield ""
 
