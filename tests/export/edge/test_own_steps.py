@@ -116,3 +116,18 @@ def test_what_cannot_be_a_step_is_left_out_by_its_name(zoo, publish_int8, tmp_pa
     assert facts.reason == f"{facts.generator}: it does not know {names}"
     assert facts.unknown == tuple(names.split(", "))
     assert not list(tmp_path.glob("infer.*"))
+
+
+def grouped():
+    values = keras.Input((8, 6, 2), name="values")
+    x = layers.Conv2D(4, 1, groups=2)(layers.LeakyReLU()(layers.Conv2D(2, 1)(values)))
+    return keras.Model(values, layers.Dense(3)(layers.Flatten()(x)))
+
+
+@pytest.mark.slow
+def test_what_the_generator_refuses_is_named_too(zoo, publish_int8, tmp_path):
+    subject, _ = publish(zoo, publish_int8, tmp_path, grouped)
+    facts = write_portable_c(subject, ABI_VERSION, tmp_path)
+    assert facts.arena_bytes is None
+    assert facts.reason.startswith(f"{facts.generator}: CONV_2D: ")
+    assert not facts.unknown
