@@ -147,7 +147,7 @@ def _portable(kit: Kit) -> Iterator[str]:
         "takes some kilobytes of flash more and a fraction of the instructions; `-Os` takes the least flash. "
         "The C comes from "
         "BakeNN, whose licence is "
-        "`licenses/bakenn.txt`."
+        "`licenses/bakenn.txt`, but for what is called `model_`: operators that it does not know."
     )
     yield ""
 
