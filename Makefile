@@ -61,7 +61,7 @@ $(BROWSER)/dist/page.js: $(BROWSER)/package-lock.json $(wildcard $(BROWSER)/src/
 	cd $(BROWSER) && npm ci --silent && npm run --silent build
 
 test-edge: $(READY) browser ## run all tests of the edge kit; fails without what make tools-edge installs
-	@$(BIN)/python -c 'import shutil, sys; from clients.edge import chromium; from export.edge.boards import BOARDS; \
+	@$(BIN)/python -c 'import shutil, sys; from clients.edge import chromium; from export.edge.devices.boards import BOARDS; \
 	  missing = {name for board in BOARDS for name in board.missing()} | set(chromium.missing()); \
 	  missing |= set() if shutil.which("cc") else {"cc"}; \
 	  missing and sys.exit("%s missing: make tools-edge" % ", ".join(sorted(missing)))'

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from export.edge.device_cli import parity_of_device
-from export.edge.device_names import OWN_VERDICT
+from export.edge.devices.device_cli import parity_of_device
+from export.edge.devices.device_names import OWN_VERDICT
 from export.options_cli import (
     REPOSITORY,
     RUNS,
@@ -211,7 +211,7 @@ def _check_files(wanted: _Wanted, *, explain: bool) -> "tuple[Report, dict[Forma
 def _check_elsewhere(wanted: _Wanted, device: str, browser: "Browser") -> "Report":
     from export.check import checking
     from export.console import ConsoleListener, make_console
-    from export.edge.own_verdict import file_for, judge_elsewhere
+    from export.edge.devices.own_verdict import file_for, judge_elsewhere
     from export.reporting.check_report import check_report
 
     target, limit = file_for(device, wanted.found, wanted.target, browser), wanted.time_limit_s

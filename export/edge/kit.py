@@ -6,23 +6,23 @@ from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 
-from export.edge.boards import BOARDS, BoardFacts, verify_on_board
-from export.edge.browser import BrowserFacts, check_in_browser
 from export.edge.budget import Budget, check_budget
-from export.edge.code_size import CodeSize, measure_code
+from export.edge.devices.boards import BOARDS, BoardFacts, verify_on_board
+from export.edge.devices.browser import BrowserFacts, check_in_browser
+from export.edge.devices.host_check import HostFacts, check_on_host
+from export.edge.devices.tflm_check import check_tflm
 from export.edge.folder import kit_folder
 from export.edge.golden import Golden, ReferenceKernels, take_golden, take_test
 from export.edge.golden_files import write_golden
-from export.edge.host_check import HostFacts, check_on_host
 from export.edge.kit_files import PREPROCESSING, copy_files
 from export.edge.mistakes import measure_mistakes
 from export.edge.model_data import write_model_data
-from export.edge.portable_c import PortableFacts, write_portable_c
+from export.edge.portable.code_size import CodeSize, measure_code
+from export.edge.portable.portable_c import PortableFacts, write_portable_c
 from export.edge.readme import write_readme
 from export.edge.record import ABI_VERSION, GoldenFacts, Kit, list_files, write_kit
 from export.edge.settings_header import write_settings
 from export.edge.subject import Subject
-from export.edge.tflm_check import check_tflm
 from export.edge.tflm_example import write_tflm_example
 from export.formats import Format
 from export.handed import Browser

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import msgspec
 
-from export.edge.boards import BoardFacts
-from export.edge.browser import BrowserFacts
-from export.edge.code_size import CodeSize
-from export.edge.host_check import HostFacts
+from export.edge.devices.boards import BoardFacts
+from export.edge.devices.browser import BrowserFacts
+from export.edge.devices.host_check import HostFacts
+from export.edge.devices.tflm_check import TflmFacts
 from export.edge.mistakes import Mistake
-from export.edge.portable_c import PortableFacts
+from export.edge.portable.code_size import CodeSize
+from export.edge.portable.portable_c import PortableFacts
 from export.edge.subject import Tensor
-from export.edge.tflm_check import TflmFacts
 from export.errors import KitError, first_line
 from export.inspecting.contents import OperatorFacts
 from export.manifest import DataInfo, content_sha256

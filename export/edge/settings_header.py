@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from export.edge.c_text import c_comment, c_float, c_string
+from export.edge.devices.tflm_check import TflmFacts
 from export.edge.record import ABI_VERSION
 from export.edge.subject import Subject, Tensor
-from export.edge.tflm_check import TflmFacts
 
 NAME = "model_settings.h"
 

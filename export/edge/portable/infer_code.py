@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from export.edge.buffers import ALIGNMENT, StepBuffers, place_buffers
-from export.edge.infer_text import ONCE
-from export.edge.own_steps import OwnStep
-from export.edge.stretches import Stretch
+from export.edge.portable.buffers import ALIGNMENT, StepBuffers, place_buffers
+from export.edge.portable.infer_text import ONCE
+from export.edge.portable.own_steps import OwnStep
+from export.edge.portable.stretches import Stretch
 from export.errors import first_line
 
 SYMBOL = "model"

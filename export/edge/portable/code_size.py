@@ -5,7 +5,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from export.edge.programs import run_program
+from export.edge.devices.programs import run_program
 from export.errors import KitError
 
 FLAGS = ("-std=c99", "-Os", "-ffunction-sections", "-fdata-sections", "-c")

@@ -4,9 +4,9 @@ import math
 from dataclasses import dataclass
 
 from export.converters.tflite_graph import TFLiteGraph
-from export.edge.graph_part import graph_part
-from export.edge.own_operators import find_own_step
-from export.edge.own_steps import OwnStep
+from export.edge.portable.graph_part import graph_part
+from export.edge.portable.own_operators import find_own_step
+from export.edge.portable.own_steps import OwnStep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

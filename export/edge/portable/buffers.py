@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from export.edge.own_steps import OwnStep
-from export.edge.stretches import Stretch
+from export.edge.portable.own_steps import OwnStep
+from export.edge.portable.stretches import Stretch
 
 ALIGNMENT = 16
 INPUT = -1  # its turn

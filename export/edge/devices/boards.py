@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from export.edge.devices.host_check import run_verify, sources_of, stream
+from export.edge.devices.programs import run_program
 from export.edge.difference import Difference, compare
 from export.edge.golden import Golden
-from export.edge.host_check import run_verify, sources_of, stream
-from export.edge.programs import run_program
 from export.errors import KitError
 
 BOARD_FILES = Path(__file__).with_name("board")

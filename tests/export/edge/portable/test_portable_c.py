@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-from export.edge.code_size import measure_code
 from export.edge.golden import ReferenceKernels
+from export.edge.portable.code_size import measure_code
 from training.datasets import load_dataset
 
 FLASH, RAM = 40 * 1024, 28 * 1024

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from export.edge.buffers import ALIGNMENT
 from export.edge.c_text import c_comment
-from export.edge.generator_form import generator_form
-from export.edge.infer_code import GeneratorError, generate
-from export.edge.infer_text import HEADER, SOURCE
-from export.edge.stretches import Stretch, cut
+from export.edge.portable.buffers import ALIGNMENT
+from export.edge.portable.generator_form import generator_form
+from export.edge.portable.infer_code import GeneratorError, generate
+from export.edge.portable.infer_text import HEADER, SOURCE
+from export.edge.portable.stretches import Stretch, cut
 from export.edge.subject import Subject
 
 GENERATOR = "bakenn"

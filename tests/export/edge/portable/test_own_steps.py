@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-from export.edge.device import check_device
-from export.edge.portable_c import write_portable_c
+from export.edge.devices.device import check_device
+from export.edge.portable.portable_c import write_portable_c
 from export.edge.record import ABI_VERSION
 from export.edge.subject import find_subject
 from training.datasets import load_dataset

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from export.edge.boards import ARM, BARE, BOARD_FILES, BOARDS
-from export.edge.tflm_check import STEP
+from export.edge.devices.boards import ARM, BARE, BOARD_FILES, BOARDS
+from export.edge.devices.tflm_check import STEP
 from export.edge.tflm_example import method_name
 
 CHECKOUT = os.environ.get("TFLM_SOURCES", "")

@@ -39,7 +39,7 @@ def parity_of_device(
     import msgspec
 
     from export.console import ConsoleListener, make_console
-    from export.edge.device import FEWEST, check_device, device_junit, find_device
+    from export.edge.devices.device import FEWEST, check_device, device_junit, find_device
     from export.edge.subject import find_subject
     from export.errors import SourceError
     from export.reporting.files import check_destinations, write_whole

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from export.edge.devices.programs import run_program
 from export.edge.difference import Difference, compare
 from export.edge.golden import Golden
-from export.edge.programs import run_program
 from export.errors import KitError
 
 COMPILER = "cc"

@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from export.edge.boards import BOARDS, Board, verify_on_board
-from export.edge.device import inherited
+from export.edge.devices.boards import BOARDS, Board, verify_on_board
+from export.edge.devices.device import inherited
 from export.edge.difference import compare
 from export.edge.golden import Golden
 from export.errors import KitError

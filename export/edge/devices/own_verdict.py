@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.check import Check, Target
-from export.edge.device_names import CHROMIUM
-from export.edge.tflm_check import LACKS, MISSING
-from export.edge.tflm_kernels import FileOrder, run_file
+from export.edge.devices.device_names import CHROMIUM
+from export.edge.devices.tflm_check import LACKS, MISSING
+from export.edge.devices.tflm_kernels import FileOrder, run_file
 from export.errors import KitError, WorkerError
 from export.formats import Format
 from export.handed import Browser

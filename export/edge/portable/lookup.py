@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from export.edge.own_kernels import LOOKUP
-from export.edge.own_steps import OwnStep
+from export.edge.portable.own_kernels import LOOKUP
+from export.edge.portable.own_steps import OwnStep
 from export.errors import ManifestError
 from export.tflite_runner import open_interpreter
 

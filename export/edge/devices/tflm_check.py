@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from export.edge.devices.tflm_kernels import STEP, release, run_samples, smallest_arena
 from export.edge.difference import Difference, compare
 from export.edge.golden import Golden
 from export.edge.subject import Subject
-from export.edge.tflm_kernels import STEP, release, run_samples, smallest_arena
 from export.errors import WorkerError, first_line
 from export.exchange import read_arrays, write_arrays
 from export.isolation import Workers

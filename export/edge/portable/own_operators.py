@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from export.converters.tflite_graph import TFLiteGraph
-from export.edge.graph_part import graph_part
-from export.edge.lookup import LOOKED_UP, lookup
-from export.edge.own_kernels import MAX, MEAN, SOFTMAX
-from export.edge.own_steps import OwnStep
+from export.edge.portable.graph_part import graph_part
+from export.edge.portable.lookup import LOOKED_UP, lookup
+from export.edge.portable.own_kernels import MAX, MEAN, SOFTMAX
+from export.edge.portable.own_steps import OwnStep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

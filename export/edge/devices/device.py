@@ -3,18 +3,18 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from export.edge.boards import BOARDS, Board, answer_on_board
-from export.edge.device_names import HOST, OWN_VERDICT
+from export.edge.devices.boards import BOARDS, Board, answer_on_board
+from export.edge.devices.device_names import HOST, OWN_VERDICT
+from export.edge.devices.host_check import check_on_host
+from export.edge.devices.tflm_check import TflmFacts
 from export.edge.difference import Difference
 from export.edge.golden import ReferenceKernels, take_test
 from export.edge.golden_files import write_golden
-from export.edge.host_check import check_on_host
 from export.edge.kit_files import PREPROCESSING, copy_files
-from export.edge.portable_c import write_portable_c
+from export.edge.portable.portable_c import write_portable_c
 from export.edge.record import ABI_VERSION
 from export.edge.settings_header import write_settings
 from export.edge.subject import Subject
-from export.edge.tflm_check import TflmFacts
 from export.errors import KitError
 from export.formats import Format
 from export.reporting.junit import Case, outcome_of, render_suite

@@ -1,0 +1,1 @@
+"""What runs a model elsewhere: this machine, emulated boards, TensorFlow Lite Micro, a browser."""
