@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import platform
 import re
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from export.doctor.finding import Finding, State
 
+ON_LINUX_X86 = (sys.platform, platform.machine()) == ("linux", "x86_64")
 # Every extra's packages: distribution to the module that proves that it works.
 EXTRAS: Mapping[str, Mapping[str, str]] = {
     "train": {
@@ -28,6 +30,11 @@ EXTRAS: Mapping[str, Mapping[str, str]] = {
         "onnx": "onnx",
         "onnxruntime": "onnxruntime",
         "tf2onnx": "tf2onnx",
+    },
+    "edge": {
+        "bakenn": "bakenn",
+        # Its package exists for one platform alone.
+        **({"tflite-micro": "tflite_micro"} if ON_LINUX_X86 else {}),
     },
     "serve": {
         "grpcio": "grpc",
@@ -44,7 +51,7 @@ EXTRAS: Mapping[str, Mapping[str, str]] = {
         "opentelemetry-sdk": "opentelemetry.sdk.trace.export",
     },
 }
-BASES = {"export": ("train",), "otel": ("serve",)}  # extras that an extra brings along
+BASES = {"export": ("train",), "edge": ("export",), "otel": ("serve",)}  # extras that an extra brings along
 ALTERNATIVES = {"tensorflow": ("tensorflow-cpu", "tensorflow")}
 AT_ONCE = 2
 TIME_LIMIT_S = 180.0

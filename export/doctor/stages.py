@@ -23,6 +23,7 @@ NEEDS = {
     "train": ("train",),
     "export": ("train", "export"),
     "parity": ("train", "export"),
+    "edge kit": ("train", "export", "edge"),
     "serve": ("serve",),
     "predict": ("client",),
     "parity of the server": ("serve", "client"),
@@ -70,6 +71,7 @@ class Walk:
             if exported
             else self._unreached("parity", "there is no exported version")
         )
+        findings += self._edge(exported=exported)
         if not exported:
             write_version(self._repository)
         return findings + self._serve(exported=exported)
@@ -136,6 +138,30 @@ class Walk:
     def _parity(self) -> str:
         result = self._json("parity", f"models/{MODEL}/1/model.onnx", "--reference", f"runs/{MODEL}")
         return str(result["artifacts"][0]["reason"])
+
+    def _edge(self, *, exported: bool) -> list[Finding]:
+        """One finding for the kit, and one for what it could not be run on."""
+        check = "edge kit"
+        if not exported:
+            return [self._unreached(check, "there is no exported version")]
+        left_out: list[str] = []
+
+        def work() -> str:
+            options = ("--out", "kit", "--data", "doctor.npz", "--verify")
+            kit = self._json("edge", f"models/{MODEL}/1", *options)
+            boards = {board["cpu"]: board["reason"] for board in kit["boards"]}
+            left_out.extend(f"{cpu}: {reason}" for cpu, reason in boards.items() if reason)
+            if reason := kit["browser"]["reason"]:
+                left_out.append(f"a browser: {reason}")
+            return ", ".join(["runs here", *(cpu for cpu, reason in boards.items() if not reason)])
+
+        findings = [self._stage(check, work)]
+        if left_out:
+            mend = "make tools-edge browser"
+            findings.append(
+                Finding(check="devices", state=State.MISSING, detail="; ".join(left_out), mend=mend)
+            )
+        return findings
 
     def _serve(self, *, exported: bool) -> list[Finding]:
         after = ("predict", "parity of the server")

@@ -137,10 +137,12 @@ def _max(graph: TFLiteGraph, operator: "schema.OperatorT") -> OwnStep | None:
 def _pooled(graph: TFLiteGraph, operator: "schema.OperatorT") -> tuple[int, int]:
     """How many positions become one, and of how many channels; 0, 0 if the channels do not lie innermost."""
     shape, axes = graph.shape(operator.inputs[0]), graph.constant(operator.inputs[1])
-    reduced = set() if axes is None else {int(axis) % len(shape) for axis in axes.ravel()}
+    if axes is None:
+        return 0, 0
+    reduced = {int(axis) % len(shape) for axis in axes.ravel()}
     long = [axis for axis, size in enumerate(shape) if size > 1]
-    outer = [axis for axis in long if axis in reduced]
-    if not outer or long[: len(outer)] != outer:
+    outer = [axis for axis in long if axis in reduced]  # none where a single position is left
+    if long[: len(outer)] != outer:
         return 0, 0
     positions = math.prod(shape[axis] for axis in outer)
     return positions, math.prod(shape) // positions

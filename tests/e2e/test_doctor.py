@@ -31,7 +31,7 @@ def test_the_machine_and_the_packages(keraport, tmp_path):
     document = json.loads(result.stdout)
     found = {finding["check"]: finding for finding in document["findings"]}
     assert document["healthy"] is True
-    assert {f"extra {name}" for name in ("train", "export", "serve", "client", "http")} <= set(found)
+    assert {f"extra {name}" for name in ("train", "export", "edge", "serve", "client", "http")} <= set(found)
     assert {"Python", "CPU", "cores", "memory", "disk", "port 8001", "./runs", "./models"} <= set(found)
     assert "keras 3." in found["extra train"]["detail"]
     assert list(tmp_path.iterdir()) == []
@@ -43,6 +43,7 @@ def test_a_machine_that_only_serves(walk):
         "train": State.MISSING,
         "export": State.MISSING,
         "parity": State.MISSING,
+        "edge kit": State.MISSING,
         "serve": State.OK,
         "predict": State.OK,
         "parity of the server": State.OK,
@@ -82,7 +83,8 @@ def test_every_stage_and_format(keraport, tmp_path):
     found = {finding["check"]: finding for finding in document["findings"]}
     broken = {check: each["detail"] for check, each in found.items() if each["state"] == "broken"}
     assert (broken, result.returncode) == ({}, 0)
-    for stage in ("train", "export", "parity", "serve", "predict", "parity of the server"):
+    for stage in ("train", "export", "parity", "edge kit", "serve", "predict", "parity of the server"):
         assert (found[stage]["state"], found[stage]["seconds"] > 0) == ("ok", True)
+    assert found["edge kit"]["detail"].startswith("runs here")
     assert found["export"]["detail"] == f"{len(Format)} of {len(Format)} formats"
     assert list(tmp_path.iterdir()) == []

@@ -32,6 +32,13 @@ def binary():
     return keras.Model(values, layers.Dense(1, activation="sigmoid", kernel_initializer=WIDE)(x))
 
 
+def one_position():
+    """The mean of a single position, as pooling of a small picture leaves it."""
+    values = keras.Input((3, 3, 2), name="values")
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(6, 3, activation="relu")(values))
+    return keras.Model(values, layers.Dense(3)(x))
+
+
 def thousand_classes():
     values = keras.Input((20,), name="values")
     x = layers.Dense(16, activation="tanh")(values)
@@ -73,6 +80,7 @@ def publish(zoo, publish_int8, folder, build):
     [
         series,
         binary,
+        one_position,
         pytest.param(thousand_classes, marks=pytest.mark.slow),
         pytest.param(softmax_alone, marks=pytest.mark.slow),
         pytest.param(

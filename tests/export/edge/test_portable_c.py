@@ -22,13 +22,14 @@ SAME = (
     "classes: 0 of 70 classes differ",
 )
 
-# What people write in place of `pixel - 128`.
+# What people write in place of `pixel - 128`, by the names that a kit's README gives them, and more.
 MISTAKES = {
-    "raw bytes": "(int8_t)pixels[i]",
-    "forgotten zero point": "(int8_t)(pixels[i] / 2)",
-    "inverted": "(int8_t)(127 - pixels[i])",
-    "transposed": "(int8_t)(pixels[(i % 28) * 28 + i / 28] - 128)",
-    "scaled to 0..1": "(int8_t)(pixels[i] / 255)",
+    "raw bytes copied, read as int8": "(int8_t)pixels[i]",
+    "zero point forgotten: the pixel itself, at most 127": "(int8_t)(pixels[i] > 127 ? 127 : pixels[i])",
+    "scaled to 0..1, then cut to int8": "(int8_t)(pixels[i] / 255.0f)",
+    "scaled to 0..1, rounded, then minus 128": "(int8_t)((int)(pixels[i] / 255.0f + 0.5f) - 128)",
+    "dark and light swapped": "(int8_t)(127 - pixels[i])",
+    "rows and columns swapped": "(int8_t)(pixels[(i % 28) * 28 + i / 28] - 128)",
     "upside down": "(int8_t)(pixels[(27 - i / 28) * 28 + i % 28] - 128)",
 }
 
@@ -70,6 +71,13 @@ def test_a_mistake_in_preprocessing_is_found(copy, tmp_path, mistake):
     assert code == 1
     assert SAME[0] not in said
     assert SAME[1] in said
+
+
+def test_every_mistake_that_a_kit_names_is_planted(made_kit):
+    _, said = made_kit
+    right, *mistakes = (each["what"] for each in said["mistakes"])
+    assert right == "pixel - 128"
+    assert {*mistakes} <= MISTAKES.keys()
 
 
 def test_a_changed_weight_is_found(copy):
