@@ -19,6 +19,10 @@ def edge(
     data: Annotated[
         str | None, typer.Option(help="Data for golden vectors and accuracies; by default the version's own.")
     ] = None,
+    prefix: Annotated[
+        str,
+        typer.Option(help="What all names in the C begin with: give each kit of one firmware its own."),
+    ] = "model",
     samples: Annotated[
         int, typer.Option(min=1, help="Test samples that prove it, beside the golden vectors.")
     ] = 1000,
@@ -43,17 +47,19 @@ def edge(
     from export.edge.folder import check_out
     from export.edge.kit import KitOptions, make_kit
     from export.edge.kit_table import print_kit, print_space
+    from export.edge.prefix import Prefix
     from export.edge.subject import find_subject
     from export.served import own_data
     from training.datasets import load_dataset
 
+    named = Prefix(prefix)
     budget = Budget(flash_bytes=parse_size(flash), ram_bytes=parse_size(ram))
     subject = find_subject(target)
     check_out(out, subject.folder.parent)
     dataset = load_dataset(data) if data else own_data(subject.target, subject.folder, RUNS)
     browser = context.obj.browser() if verify else None
     options = KitOptions(
-        samples=samples, browser=browser, verify=verify, budget=budget, time_limit_s=time_limit
+        samples=samples, browser=browser, verify=verify, budget=budget, prefix=named, time_limit_s=time_limit
     )
     try:
         with ConsoleListener(make_console(sys.stderr)) as listener:

@@ -16,6 +16,9 @@ FOLDER = "golden"
 HEADER = """\
 /* {count} samples of {data} with what {title} must answer, byte for byte.
  * Outputs come from LiteRT's reference kernels. Include it in one source file alone. */
+#if defined(GOLDEN_H) && GOLDEN_KIT_ID != 0x{kit_id}u
+#error "two kits of one prefix in one file: make one of them again with keraport edge --prefix"
+#endif
 #ifndef GOLDEN_H
 #define GOLDEN_H
 

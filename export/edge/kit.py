@@ -19,6 +19,7 @@ from export.edge.mistakes import measure_mistakes
 from export.edge.model_data import write_model_data
 from export.edge.portable.code_size import CodeSize, measure_code
 from export.edge.portable.portable_c import PortableFacts, write_portable_c
+from export.edge.prefix import Prefix, set_prefix
 from export.edge.readme import write_readme
 from export.edge.record import ABI_VERSION, GoldenFacts, Kit, list_files, write_kit
 from export.edge.settings_header import write_settings
@@ -47,6 +48,7 @@ class KitOptions:
         browser: to run the uint8 file in, where that is wanted.
         verify: whether to run the C on emulated processors too.
         budget: what the device has.
+        prefix: of every name in its C.
         time_limit_s: seconds that one step may take.
     """
 
@@ -54,6 +56,7 @@ class KitOptions:
     browser: Browser | None = None
     verify: bool = False
     budget: Budget = field(default_factory=Budget)
+    prefix: Prefix = field(default_factory=Prefix)
     time_limit_s: float = 1800.0
 
 
@@ -122,6 +125,7 @@ class _Build:
         return Kit(
             model=subject.manifest.model,
             version=subject.manifest.version,
+            prefix=self.options.prefix.name,
             sha256=subject.sha256,
             checkpoint_sha256=subject.manifest.source.checkpoint_sha256,
             verdict=f"{subject.artifact.verdict}: {' '.join(subject.artifact.reason.split())}",
@@ -145,9 +149,11 @@ class _Build:
     def _write_c(self, subject: Subject, test: Golden) -> tuple[PortableFacts, HostFacts, CodeSize | None]:
         """The C without a runtime, what this machine makes of it, and how large it is."""
         portable = write_portable_c(subject, ABI_VERSION, self.folder)
+        if portable.arena_bytes is not None:
+            copy_files(self.folder, "verify.c", "Makefile")
+        set_prefix(self.folder, self.options.prefix)  # before the checks: what is checked is what is shipped
         if portable.arena_bytes is None:
             return portable, HostFacts(), None
-        copy_files(self.folder, "verify.c", "Makefile")
         with self.listener.during("building and running the C"):
             limit = self.options.time_limit_s
             host = check_on_host(self.folder, test, self.scratch, time_limit_s=limit)
@@ -157,8 +163,10 @@ class _Build:
         found = []
         for board in BOARDS:
             with self.listener.during(f"running the C on {board.cpu}"):
-                limit = self.options.time_limit_s
-                found.append(verify_on_board(board, self.folder, golden, self.scratch, time_limit_s=limit))
+                limit, prefix = self.options.time_limit_s, self.options.prefix
+                found.append(
+                    verify_on_board(board, self.folder, prefix, golden, self.scratch, time_limit_s=limit)
+                )
         return tuple(found)
 
     def _run_browser(self, subject: Subject, golden: Golden, test: Golden) -> BrowserFacts | None:

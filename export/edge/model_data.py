@@ -10,9 +10,13 @@ ALIGNMENT = 16  # what interpreters demand of a flatbuffer: without it, loads of
 HEADER = """\
 /* The int8 TFLite file of {title} as an array, for an interpreter; infer.c does not need it.
  * SHA-256 {sha256} */
+#if defined(MODEL_DATA_H) && MODEL_DATA_OF_KIT != 0x{kit_id}u
+#error "two kits of one prefix in one file: make one of them again with keraport edge --prefix"
+#endif
 #ifndef MODEL_DATA_H
 #define MODEL_DATA_H
 
+#define MODEL_DATA_OF_KIT 0x{kit_id}u
 #define MODEL_DATA_BYTES {size}
 
 #ifdef __cplusplus
@@ -48,7 +52,7 @@ def write_model_data(subject: Subject, folder: Path) -> None:
     """Write both files."""
     content = subject.path.read_bytes()
     facts = {"sha256": subject.sha256, "size": len(content), "alignment": ALIGNMENT}
-    header = HEADER.format(title=c_comment(subject.title), **facts)
+    header = HEADER.format(title=c_comment(subject.title), kit_id=subject.sha256[:8], **facts)
     (folder / "model_data.h").write_text(header, encoding="ascii", errors="replace")
     source = SOURCE.format(numbers=c_numbers(content), alignment=ALIGNMENT)
     (folder / "model_data.c").write_text(source, encoding="ascii")

@@ -101,7 +101,7 @@ def _vectors(kit: Kit) -> str:
 
 
 def _portable(kit: Kit) -> Iterator[str]:
-    portable, code = kit.portable, kit.code
+    portable, code, macro = kit.portable, kit.code, kit.prefix.upper()
     yield "## C without a runtime"
     yield ""
     if portable.arena_bytes is None:
@@ -133,12 +133,16 @@ def _portable(kit: Kit) -> Iterator[str]:
     yield "```c"
     yield '#include "infer.h"'
     yield ""
-    yield "static uint8_t arena[MODEL_ARENA_BYTES] __attribute__((aligned(MODEL_ARENA_ALIGNMENT)));"
-    yield "static int8_t input[MODEL_INPUT_BYTES], output[MODEL_OUTPUT_BYTES];"
+    yield f"static uint8_t arena[{macro}_ARENA_BYTES] __attribute__((aligned({macro}_ARENA_ALIGNMENT)));"
+    yield f"static int8_t input[{macro}_INPUT_BYTES], output[{macro}_OUTPUT_BYTES];"
     yield ""
-    yield "model_infer(arena, input, output);"
-    yield "int place = model_top(output);"
+    yield f"{kit.prefix}_infer(arena, input, output);"
+    yield f"int place = {kit.prefix}_top(output);"
     yield "```"
+    yield ""
+    yield from _paragraph(
+        "Several models in one firmware: give each kit names of its own, by `keraport edge --prefix NAME`."
+    )
     yield ""
     yield from _paragraph(
         "`make verify && ./verify` builds the golden vectors with any C99 compiler "
@@ -147,7 +151,7 @@ def _portable(kit: Kit) -> Iterator[str]:
         "takes some kilobytes of flash more and a fraction of the instructions; `-Os` takes the least flash. "
         "The C comes from "
         "BakeNN, whose licence is "
-        "`licenses/bakenn.txt`, but for what is called `model_`: operators that it does not know."
+        "`licenses/bakenn.txt`, but for what has no `bknn` in its name: operators that it does not know."
     )
     yield ""
 
@@ -174,7 +178,7 @@ def _boards(kit: Kit) -> Iterator[str]:
 
 
 def _tflm(kit: Kit) -> Iterator[str]:
-    tflm = kit.tflm
+    tflm, macro = kit.tflm, kit.prefix.upper()
     yield "## TensorFlow Lite Micro"
     yield ""
     if tflm.arena_minimum is None:
@@ -186,8 +190,8 @@ def _tflm(kit: Kit) -> Iterator[str]:
         "`tflm/main.cc`. The arena is aligned "
         f"to 16 bytes. Where pointers have 8 bytes, release {tflm.release} needs "
         f"{tflm.arena_minimum:,} of "
-        f"them; `MODEL_TFLM_ARENA_BYTES` is {tflm.arena_bytes:,}. A 32-bit device needs less: the example "
-        "says how much, and the compiler's option `-DMODEL_TFLM_ARENA_BYTES=...` sets it."
+        f"them; `{macro}_TFLM_ARENA_BYTES` is {tflm.arena_bytes:,}. A 32-bit device needs less: the example "
+        f"says how much, and the compiler's option `-D{macro}_TFLM_ARENA_BYTES=...` sets it."
     )
     yield ""
 

@@ -63,6 +63,7 @@ class Kit:
         schema_version: of this record.
         abi_version: of the C interface.
         model, version: of the published version.
+        prefix: of every name in the C.
         sha256: of the int8 file, which every other number here speaks of.
         checkpoint_sha256: of the trained model.
         verdict: in one line, how the int8 file compares with the trained model.
@@ -88,6 +89,7 @@ class Kit:
     abi_version: int = ABI_VERSION
     model: str
     version: int
+    prefix: str
     sha256: str
     checkpoint_sha256: str
     verdict: str

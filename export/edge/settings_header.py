@@ -16,6 +16,9 @@ HEADER = """\
  * Operators, with the versions that a runtime must know:
 {operators}
  */
+#if defined(MODEL_SETTINGS_H) && MODEL_KIT_ID != 0x{kit_id}u
+#error "two kits of one prefix in one file: make one of them again with keraport edge --prefix"
+#endif
 #ifndef MODEL_SETTINGS_H
 #define MODEL_SETTINGS_H
 

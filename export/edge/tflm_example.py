@@ -15,13 +15,13 @@ IRREGULAR = {
 
 EXAMPLE = """\
 // {title} under TensorFlow Lite Micro: the golden vectors, and how many bytes differ.
-// Build it with the runtime's own sources, {sources}, and this kit's folder on the include path.
+// Build it with the runtime's own sources and {sources}.
 #include <cstdint>
 #include <cstring>
 
-#include "golden/golden.h"
-#include "model_data.h"
-#include "model_settings.h"
+#include "../golden/golden.h"
+#include "../model_data.h"
+#include "../model_settings.h"
 #include "tensorflow/lite/micro/micro_interpreter.h"
 #include "tensorflow/lite/micro/micro_log.h"
 #include "tensorflow/lite/micro/micro_mutable_op_resolver.h"
@@ -29,7 +29,7 @@ EXAMPLE = """\
 #include "tensorflow/lite/schema/schema_generated.h"
 
 #if GOLDEN_HAS_PIXELS
-#include "preprocess.h"
+#include "../preprocess.h"
 #endif
 
 namespace {{
@@ -103,7 +103,7 @@ def write_tflm_example(subject: Subject, folder: Path) -> None:
     """Write the example."""
     names = [method_name(operator.name) for operator in subject.operators]
     calls = "\n".join(f"  TF_LITE_ENSURE_STATUS(resolver.Add{name}());" for name in names)
-    sources = "model_data.c, preprocess.c" if subject.pixels else "model_data.c"
+    sources = "model_data.c and preprocess.c" if subject.pixels else "model_data.c"
     text = EXAMPLE.format(title=c_comment(subject.title), sources=sources, count=len(names), operators=calls)
     (folder / "tflm").mkdir()
     (folder / "tflm" / "main.cc").write_text(text, encoding="ascii", errors="replace")

@@ -9,6 +9,7 @@ from export.edge.devices.host_check import run_verify, sources_of, stream
 from export.edge.devices.programs import run_program
 from export.edge.difference import Difference, compare
 from export.edge.golden import Golden
+from export.edge.prefix import Prefix, set_prefix
 from export.errors import KitError
 
 BOARD_FILES = Path(__file__).with_name("board")
@@ -123,13 +124,14 @@ class BoardFacts:
 
 
 def verify_on_board(
-    board: Board, folder: Path, golden: Golden, scratch: Path, *, time_limit_s: float
+    board: Board, folder: Path, prefix: Prefix, golden: Golden, scratch: Path, *, time_limit_s: float
 ) -> BoardFacts:
     """Build a kit's verify for a board and run it there.
 
     Args:
         board: which.
         folder: of the kit, with its C.
+        prefix: of its names.
         golden: its vectors.
         scratch: where to build.
         time_limit_s: seconds that a run may take.
@@ -140,7 +142,7 @@ def verify_on_board(
     if missing := board.missing():
         return BoardFacts(board=board.name, cpu=board.cpu, reason=f"{' and '.join(missing)} missing")
     if board.kind is Kind.WASM:
-        difference = answer_on_board(board, folder, golden, scratch, time_limit_s=time_limit_s)
+        difference = answer_on_board(board, folder, prefix, golden, scratch, time_limit_s=time_limit_s)
         return BoardFacts(board=board.name, cpu=board.cpu, golden=not difference.differing_bytes)
     try:
         verify = _build(board, folder, sources_of(folder), scratch / f"{board.name}.elf", time_limit_s)
@@ -150,7 +152,7 @@ def verify_on_board(
         return BoardFacts(board=board.name, cpu=board.cpu, reason="verify takes more memory than it has")
     answers = run_verify(_start(board, verify), time_limit_s=time_limit_s, cwd=scratch)
     bare = board.kind is Kind.BARE
-    instructions, stack = _measure(board, folder, scratch, time_limit_s) if bare else (None, None)
+    instructions, stack = _measure(board, folder, prefix, scratch, time_limit_s) if bare else (None, None)
     return BoardFacts(
         board=board.name,
         cpu=board.cpu,
@@ -162,13 +164,14 @@ def verify_on_board(
 
 
 def answer_on_board(
-    board: Board, folder: Path, test: Golden, scratch: Path, *, time_limit_s: float
+    board: Board, folder: Path, prefix: Prefix, test: Golden, scratch: Path, *, time_limit_s: float
 ) -> Difference:
     """Send test samples through a board, and compare its answers with the reference kernels'.
 
     Args:
         board: whose programs are all installed.
         folder: of the kit, with its C.
+        prefix: of its names.
         test: samples and the reference kernels' answers.
         scratch: where to build.
         time_limit_s: seconds that the run may take.
@@ -176,7 +179,9 @@ def answer_on_board(
     Raises:
         KitError: the compiler refuses the C, or the program fails.
     """
-    sources = [folder / "infer.c", BOARD_FILES / "wasm.c"] if board.kind is Kind.WASM else sources_of(folder)
+    sources = sources_of(folder)
+    if board.kind is Kind.WASM:
+        sources = [folder / "infer.c", _own_program("wasm.c", prefix, scratch)]
     verify = _build(board, folder, sources, scratch / f"{board.name}.elf", time_limit_s)
     found = stream(lambda *files: _start(board, verify, *files), test, scratch, time_limit_s=time_limit_s)
     return compare(found, test.output, classes=test.expected is not None)
@@ -219,9 +224,20 @@ def _flash(board: Board, folder: Path, scratch: Path, time_limit_s: float) -> in
     return text + data
 
 
-def _measure(board: Board, folder: Path, scratch: Path, time_limit_s: float) -> tuple[int, int]:
+def _own_program(name: str, prefix: Prefix, scratch: Path) -> Path:
+    """A program of ours around a kit's C, with the names that the kit has."""
+    home = scratch / "programs"
+    home.mkdir(exist_ok=True)
+    shutil.copyfile(BOARD_FILES / name, home / name)
+    set_prefix(home, prefix)
+    return home / name
+
+
+def _measure(
+    board: Board, folder: Path, prefix: Prefix, scratch: Path, time_limit_s: float
+) -> tuple[int, int]:
     """Instructions and bytes of stack of one inference on a bare machine."""
-    sources = [BOARD_FILES / "measure.c", folder / "infer.c"]
+    sources = [_own_program("measure.c", prefix, scratch), folder / "infer.c"]
     program = _build(board, folder, sources, scratch / f"{board.name}-measure.elf", time_limit_s)
     command = _start(board, program, options=("-icount", "shift=0"))
     _, printed = run_program(command, time_limit_s=time_limit_s, cwd=scratch)

@@ -12,6 +12,7 @@ from export.edge.golden import ReferenceKernels, take_test
 from export.edge.golden_files import write_golden
 from export.edge.kit_files import PREPROCESSING, copy_files
 from export.edge.portable.portable_c import write_portable_c
+from export.edge.prefix import Prefix, set_prefix
 from export.edge.record import ABI_VERSION
 from export.edge.settings_header import write_settings
 from export.edge.subject import Subject
@@ -122,13 +123,15 @@ def check_device(
     if portable.arena_bytes is None:
         raise KitError(f"no C without a runtime can be made of {subject.title} ({portable.reason})")
     copy_files(folder, "verify.c", *(PREPROCESSING if subject.pixels else ()))
+    prefix = Prefix()
+    set_prefix(folder, prefix)
     test = take_test(subject, dataset, kernels, samples)
     if board is None:
         difference = check_on_host(folder, test, scratch, time_limit_s=time_limit_s).test
         if difference is None:
             raise KitError("there is no C compiler here: install one as cc")
     else:
-        difference = answer_on_board(board, folder, test, scratch, time_limit_s=time_limit_s)
+        difference = answer_on_board(board, folder, prefix, test, scratch, time_limit_s=time_limit_s)
     verdict, reason = inherited(difference, subject.artifact.reason)
     return DeviceCheck(
         device=name,

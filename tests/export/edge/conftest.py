@@ -42,6 +42,17 @@ def run_c(tmp_path) -> Compile:
 
 
 @pytest.fixture(scope="session")
+def digits(keraport, published, tmp_path_factory) -> Path:
+    """A kit of the session's version whose names begin with digits, made in the folder that one is in."""
+    folder = tmp_path_factory.mktemp("prefix") / "digits"
+    folder.mkdir()
+    options = ("--out", ".", "--prefix", "digits", "--data", "mnist", "--samples", 10)
+    result = keraport("edge", published, *options, cwd=folder)
+    assert result.returncode == 0, result.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
 def publish_int8(zoo) -> Callable[..., Path]:
     """Publish a version of any Keras model's int8 file, as one that has passed; all else is left out."""
 

@@ -49,13 +49,9 @@ def test_the_record_names_every_file_by_its_digest(made_kit):
         assert (file["bytes"], file["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
 
 
-def test_the_folder_that_one_is_in_can_become_a_kit(keraport, published, tmp_path):
-    (tmp_path / "here").mkdir()
-    options = ("--out", ".", "--data", "mnist", "--samples", 10)
-    result = keraport("edge", published, *options, cwd=tmp_path / "here")
-    assert result.returncode == 0, result.stderr
-    assert (tmp_path / "here" / "kit.json").is_file()
-    assert [path.name for path in tmp_path.iterdir()] == ["here"]
+def test_the_folder_that_one_is_in_can_become_a_kit(digits):
+    assert (digits / "kit.json").is_file()
+    assert [path.name for path in digits.parent.iterdir()] == ["digits"]
 
 
 def test_a_kit_repeats_byte_by_byte_and_takes_the_place_of_an_untouched_one(

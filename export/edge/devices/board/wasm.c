@@ -7,18 +7,18 @@ static int8_t output[MODEL_OUTPUT_BYTES];
 
 #define EXPORTED(name) __attribute__((export_name(#name), used)) name
 
-int EXPORTED(model_sizes)(int which) {
+int EXPORTED(size_of)(int which) {
     return which == 0 ? MODEL_INPUT_BYTES : MODEL_OUTPUT_BYTES;
 }
 
-int8_t *EXPORTED(model_input)(void) {
+int8_t *EXPORTED(input_place)(void) {
     return input;
 }
 
-const int8_t *EXPORTED(model_output)(void) {
+const int8_t *EXPORTED(output_place)(void) {
     return output;
 }
 
-void EXPORTED(model_answer)(void) {
+void EXPORTED(answer)(void) {
     model_infer(arena, input, output);
 }

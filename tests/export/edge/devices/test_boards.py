@@ -15,6 +15,7 @@ from export.edge.devices.boards import BOARDS, Board, verify_on_board
 from export.edge.devices.device import inherited
 from export.edge.difference import compare
 from export.edge.golden import Golden
+from export.edge.prefix import Prefix
 from export.errors import KitError
 from export.verdict import Verdict
 
@@ -75,7 +76,9 @@ def spoiled(kit, tmp_path):
 @needs(*DEVICES)
 def test_no_byte_differs_on_any_processor(keraport, published, tmp_path):
     out = tmp_path / "kit"
-    result = keraport("edge", published, "--out", out, "--verify", cwd=published.parents[2])
+    result = keraport(
+        "edge", published, "--out", out, "--verify", "--prefix", "digits", cwd=published.parents[2]
+    )
     assert result.returncode == 0, result.stdout + result.stderr
     found = rows(result.stdout)
     assert found.keys() == {board.cpu for board in BOARDS}
@@ -103,7 +106,7 @@ def test_no_byte_differs_on_any_processor(keraport, published, tmp_path):
 @needs(M3.device)
 def test_stack_and_instructions_of_an_inference_are_what_it_takes(spoiled, tmp_path):
     folder, golden = spoiled(LONG)
-    facts = verify_on_board(M3, folder, golden, tmp_path, time_limit_s=300)
+    facts = verify_on_board(M3, folder, Prefix(), golden, tmp_path, time_limit_s=300)
     assert facts.golden
     assert 4096 < facts.stack_bytes < 4096 + 1024
     assert 1_600_000_000 < facts.instructions < 1_700_000_000
@@ -124,7 +127,7 @@ def test_a_program_that_hangs_or_faults_ends_with_an_error_and_its_emulator(
 ):
     folder, golden = spoiled(statement)
     with pytest.raises(KitError, match=re.escape(told)):
-        verify_on_board(M3, folder, golden, tmp_path, time_limit_s=10)
+        verify_on_board(M3, folder, Prefix(), golden, tmp_path, time_limit_s=10)
     assert not [command for command in commands() if str(tmp_path) in command]
 
 
@@ -133,7 +136,7 @@ def test_an_emulator_that_does_not_start_is_no_differing_byte(spoiled, tmp_path)
     folder, golden = spoiled("")
     board = Board(name="mps2-none", cpu=M3.cpu, flags=M3.flags)
     with pytest.raises(KitError, match="unsupported machine type"):
-        verify_on_board(board, folder, golden, tmp_path, time_limit_s=60)
+        verify_on_board(board, folder, Prefix(), golden, tmp_path, time_limit_s=60)
 
 
 @pytest.mark.slow
@@ -142,7 +145,7 @@ def test_what_takes_more_than_a_board_has_is_left_out(spoiled, tmp_path):
     folder, golden = spoiled(
         "    static const int8_t large[5 << 20] = {1};\n    output[0] = large[arena[0]];"
     )
-    facts = verify_on_board(M3, folder, golden, tmp_path, time_limit_s=60)
+    facts = verify_on_board(M3, folder, Prefix(), golden, tmp_path, time_limit_s=60)
     assert facts.golden is None
     assert facts.reason == "verify takes more memory than it has"
 

@@ -154,7 +154,7 @@ def test_no_byte_differs_and_the_arena_is_as_small_as_the_example_says(where, ow
 
 def another_answer(kit: Path) -> None:
     path = kit / "golden" / "golden.h"
-    before, name, after = path.read_text().rpartition("golden_output[GOLDEN_COUNT]")
+    before, name, after = path.read_text().rpartition("golden_output[MODEL_GOLDEN_COUNT]")
     changed = re.sub(r"-?\d+(?=,)", lambda number: str(int(number[0]) ^ 1), after, count=1)
     path.write_text(before + name + changed)
 
