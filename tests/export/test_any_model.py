@@ -200,7 +200,7 @@ KINDS = {
     "regression": regression,
     "any_size": any_size,
 }
-QUICK = ["dense", "two_by_two", "residual", "recurrent", "attention", "tagger"]
+QUICK = ["two_by_two", "recurrent", "attention", "tagger"]
 
 
 @pytest.fixture(scope="module")

@@ -202,7 +202,7 @@ def test_a_changed_checkpoint_is_noticed(keraport, run_directory, tmp_path):
     assert "is not the checkpoint" in result.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_an_interrupt_leaves_no_half_version(interruptible, run_directory, tmp_path, number):
     process = interruptible("export", run_directory, "--repository", tmp_path / "models")
     for line in process.stderr:

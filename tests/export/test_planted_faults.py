@@ -136,7 +136,7 @@ def move_zero_point(tensor):
     return wanted
 
 
-@pytest.mark.parametrize("change", [scale_kernel, move_zero_point])
+@pytest.mark.parametrize("change", [scale_kernel, pytest.param(move_zero_point, marks=pytest.mark.slow)])
 def test_wrong_quantization_of_int8_fails(published, check, tmp_path, change):
     change_tensor(published / "model.int8.tflite", tmp_path / "model.int8.tflite", change)
     code, artifact = check(tmp_path / "model.int8.tflite")

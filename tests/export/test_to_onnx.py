@@ -186,6 +186,7 @@ for checkpoint in sorted(Path(sys.argv[1]).glob("*.keras")):
 """
 
 
+@pytest.mark.slow
 def test_the_same_checkpoint_gives_the_same_bytes_whatever_the_hash_seed(zoo, tmp_path):
     for kind in ("default", "bidirectional GRU", "attention"):
         model = zoo.build(kind)

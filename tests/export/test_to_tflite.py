@@ -244,6 +244,7 @@ for source in sorted(Path(sys.argv[1]).glob("*.keras")):
 """
 
 
+@pytest.mark.slow
 def test_the_same_checkpoint_gives_the_same_bytes_in_every_process(model, tmp_path):
     model.save(tmp_path / "default.keras")
     steps = keras.Input((4, 3), name="steps")

@@ -81,6 +81,7 @@ def test_a_resumed_run_holds_every_epoch_once(keraport, pictures, tmp_path):
     assert holds_the_history(tmp_path / "run") == [(epoch, pytest.approx(0.008)) for epoch in range(1, 7)]
 
 
+@pytest.mark.slow
 def test_a_run_begun_without_events_may_go_on_with_them(keraport, interruptible, pictures, tmp_path):
     process = interruptible("train", "--data", pictures, "--epochs", 40, "--out", tmp_path / "run")
     for line in process.stderr:

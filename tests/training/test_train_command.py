@@ -167,7 +167,7 @@ def kill_in_epoch(tiny, out, epoch, delay, *options):
     process.communicate()
 
 
-@pytest.mark.parametrize(("epoch", "delay"), [(1, 0.0), (4, 0.03)])
+@pytest.mark.parametrize(("epoch", "delay"), [(1, 0.0), pytest.param(4, 0.03, marks=pytest.mark.slow)])
 def test_a_killed_run_goes_on_to_the_same_number_of_epochs(keraport, tiny, tmp_path, epoch, delay):
     kill_in_epoch(tiny, tmp_path / "run", epoch, delay)
     before = read_record(tmp_path / "run")
