@@ -75,7 +75,13 @@ def _built() -> bool:
 
 def _run(command: list[str], scratch: Path, time_limit_s: float) -> str:
     """What a program of the page prints; its browser ends with it, and leaves nothing behind."""
-    environment = {**os.environ, "CHROMIUM": _program() or "", "TMPDIR": str(scratch)}
+    lifeline, held = os.pipe()  # which closes with this process, however that ends
+    environment = {
+        **os.environ,
+        "CHROMIUM": _program() or "",
+        "LIFELINE": str(lifeline),
+        "TMPDIR": str(scratch),
+    }
     with subprocess.Popen(  # noqa: S603  (no shell; our own arguments)
         command,
         stdin=subprocess.DEVNULL,
@@ -84,7 +90,9 @@ def _run(command: list[str], scratch: Path, time_limit_s: float) -> str:
         text=True,
         errors="replace",
         env=environment,
+        pass_fds=(lifeline,),
     ) as process:
+        os.close(lifeline)
         try:
             said, complaint = process.communicate(timeout=time_limit_s)
         except subprocess.TimeoutExpired:
@@ -93,6 +101,7 @@ def _run(command: list[str], scratch: Path, time_limit_s: float) -> str:
             ) from None
         finally:
             _end(process)
+            os.close(held)
     if process.returncode:
         raise RunError(f"the browser fails: {complaint.strip()[-SAID:] or 'it says nothing'}")
     return said

@@ -1,11 +1,17 @@
 // A page in headless Chromium, everything on it served from here.
-import { env, getuid } from "node:process";
+import { Socket } from "node:net";
+import { env, exit, getuid } from "node:process";
 import { chromium } from "playwright-core";
 
 import { serve } from "./serve.mjs";
 
 export const PROGRAM = env.CHROMIUM ?? "/usr/bin/chromium";
 const QUIET = ["--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update"];
+
+// A pipe that ends with whoever started this program: the browser must not outlive it.
+if (env.LIFELINE !== undefined) {
+  new Socket({ fd: Number(env.LIFELINE), readable: true, writable: false }).on("close", () => exit(1)).resume().unref();
+}
 
 /** What an error says in one line: where the browser does not even start, its own last word. */
 export function reason(error) {

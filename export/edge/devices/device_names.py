@@ -3,7 +3,5 @@
 HOST = "host"  # this machine
 CHROMIUM = "chromium"  # a browser
 TFLM = "tflm"  # TensorFlow Lite Micro's kernels
-OWN_VERDICT = (
-    CHROMIUM,
-    TFLM,
-)  # they round in their own way: their verdict comes from statistics, as a file's does
+# They round in their own way: their verdict comes from statistics, as a file's does.
+OWN_VERDICT = (CHROMIUM, TFLM)

@@ -1,5 +1,6 @@
 """The uint8 file under LiteRT.js in real headless Chromium."""
 
+import contextlib
 import json
 import os
 import re
@@ -7,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import keras
@@ -41,9 +43,19 @@ def copy(kit, tmp_path):
 
 
 def running(mark):
-    """Command lines of processes that have a text in theirs."""
-    lines = (path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists())
-    return [line for line in lines if mark.encode() in line]
+    """Whether a process has a text in its command line."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            if mark.encode() in path.read_bytes():
+                return True
+    return False
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_the_page_agrees_with_the_golden_vectors(kit, tmp_path):
@@ -100,6 +112,17 @@ def test_a_browser_that_takes_too_long_is_ended(published, monkeypatch):
             chromium.answer(published / "model.uint8.tflite", samples, time_limit_s=3)
         assert not running(folder)
         assert not list(Path(folder).iterdir())
+
+
+@pytest.mark.slow
+def test_a_browser_ends_with_a_killed_command(published, interruptible):
+    options = ("--reference", published, "--data", "mnist", "--device", "chromium")
+    process = interruptible("parity", published, *options)
+    wait_for(lambda: running("answer.mjs"))
+    process.kill()
+    process.wait()
+    wait_for(lambda: not running("answer.mjs"))
+    wait_for(lambda: not running("playwright_chromiumdev_profile"))
 
 
 @pytest.mark.slow
