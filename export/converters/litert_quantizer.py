@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from export.converters.quantizers import QuantizeOrder
+from export.converters.quantize_order import QuantizeOrder
 from export.converters.tensorflow_quantizer import INT16_PIXEL, samples
 from export.converters.tflite_graph import TFLiteGraph
 from export.errors import ConversionError, SourceError, first_line

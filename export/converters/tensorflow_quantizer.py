@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.converters.quantizers import QuantizeOrder
+from export.converters.quantize_order import QuantizeOrder
 from export.converters.tflite_convert import (
     OperatorError,
     UnquantizedError,

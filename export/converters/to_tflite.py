@@ -12,7 +12,8 @@ import numpy as np
 from export.converters.integer_checks import check_integers
 from export.converters.integer_form import input_kinds, integer_form
 from export.converters.layer_names import check_layers, layer_names, layers_of, place_of
-from export.converters.quantizers import DEFAULT, QuantizeOrder, find_quantizer
+from export.converters.quantize_order import QuantizeOrder
+from export.converters.quantizers import DEFAULT, find_quantizer
 from export.converters.signature import FixedShape, output_names
 from export.converters.tflite_convert import OperatorError, convert_saved_model
 from export.converters.tflite_metadata import write_metadata
