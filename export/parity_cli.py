@@ -164,6 +164,7 @@ def _check_combination(
 
 def _facts(result: "Report", explanations: "dict[Format, Explanation | str]") -> dict[str, object]:
     facts: dict[str, object] = {"verdict": result.verdict, "artifacts": result.artifacts}
+    facts |= {"device": result.device} if result.device else {}
     return facts | ({"explanations": explanations} if explanations else {})
 
 
@@ -226,7 +227,9 @@ def _check_elsewhere(wanted: _Wanted, device: str, browser: "Browser") -> "Repor
                 device, target, check, browser=browser, margin_points=wanted.margin, time_limit_s=limit
             )
         listener.done(artifact)
-        return check_report(target, wanted.target, wanted.model, wanted.dataset, check, [artifact], {})
+        return check_report(
+            target, wanted.target, wanted.model, wanted.dataset, check, [artifact], {}, device=device
+        )
 
 
 def _check_server(wanted: _Wanted, runner: "Runner", url: str) -> "tuple[ServedCheck, Report]":

@@ -14,16 +14,15 @@ from clients.errors import InputError
 from export.runner import RunError
 
 BROWSER = Path(__file__).with_name("browser")
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 SAID = 300  # characters of what a failed browser says
-LONGEST_HOME = 40  # characters; a socket's path has 107 at most
+LONGEST_HOME = 30  # characters; a socket's path has 107 at most
 GRACE_S = 10.0  # for node to end its browser
 
 
 def missing() -> tuple[str, ...]:
     """What is not installed of what it needs."""
     needed = {
-        "chromium": _program() is not None,
+        "chromium": _installed(),
         "node": shutil.which("node") is not None,
         f"the page's packages (npm ci && npm run build in {BROWSER})": _built(),
     }
@@ -65,8 +64,10 @@ def _home() -> str:
     return usual if len(usual) <= LONGEST_HOME else "/tmp"  # noqa: S108  (a folder of its own is made in it)
 
 
-def _program() -> str | None:
-    return next(filter(None, map(shutil.which, PROGRAMS)), None)
+def _installed() -> bool:
+    """Whether one of the browsers that the page knows is."""
+    known = json.loads((BROWSER / "package.json").read_text(encoding="utf-8"))["config"]["browsers"]
+    return any(map(shutil.which, (*filter(None, [os.environ.get("CHROMIUM")]), *known)))
 
 
 def _built() -> bool:
@@ -76,12 +77,7 @@ def _built() -> bool:
 def _run(command: list[str], scratch: Path, time_limit_s: float) -> str:
     """What a program of the page prints; its browser ends with it, and leaves nothing behind."""
     lifeline, held = os.pipe()  # which closes with this process, however that ends
-    environment = {
-        **os.environ,
-        "CHROMIUM": _program() or "",
-        "LIFELINE": str(lifeline),
-        "TMPDIR": str(scratch),
-    }
+    environment = {**os.environ, "LIFELINE": str(lifeline), "TMPDIR": str(scratch)}
     with subprocess.Popen(  # noqa: S603  (no shell; our own arguments)
         command,
         stdin=subprocess.DEVNULL,

@@ -2,19 +2,32 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from export.edge.reference_kernels import Bytes
 from export.edge.subject import Subject
 from export.errors import KitError
-from export.tflite_runner import open_interpreter, quantize
 from training.datasets import Dataset, Task
 
 FEWEST, MOST = 64, 1024
-Bytes = NDArray[np.int8] | NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """Samples of the data's test split.
+
+    Attributes:
+        index: of each.
+        raw: the samples as the data hold them.
+        label: the true classes; None where the data have none.
+    """
+
+    index: NDArray[np.int64]
+    raw: NDArray[Any]
+    label: NDArray[np.int64] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,29 +72,6 @@ class Golden:
         return int((self.label != self.expected).sum())
 
 
-class ReferenceKernels:
-    """The int8 file, or the uint8 one, under LiteRT's reference kernels, bytes in and bytes out."""
-
-    def __init__(self, path: Path) -> None:
-        self._interpreter = open_interpreter(path, reference_kernels=True)
-        (self._input,) = self._interpreter.get_input_details()
-        (self._output,) = self._interpreter.get_output_details()
-
-    def quantize(self, samples: NDArray[Any]) -> Bytes:
-        """Samples of the data as the file takes them."""
-        numbers: Bytes = quantize(samples, self._input).reshape(len(samples), *self._input["shape"][1:])
-        return numbers
-
-    def run(self, numbers: Bytes) -> Bytes:
-        """The answers to all samples, one a call."""
-        answers: Bytes = np.empty((len(numbers), *self._output["shape"][1:]), self._output["dtype"])
-        for place in range(len(numbers)):
-            self._interpreter.set_tensor(self._input["index"], numbers[place : place + 1])
-            self._interpreter.invoke()
-            answers[place] = self._interpreter.get_tensor(self._output["index"])[0]
-        return answers
-
-
 def samples_of(subject: Subject, dataset: Dataset) -> NDArray[Any]:
     """The test samples of the model's only input.
 
@@ -108,8 +98,8 @@ def _sizes(shape: Sequence[int]) -> list[int]:
     return [size for size in shape if size != 1]
 
 
-def take_golden(subject: Subject, dataset: Dataset, kernels: ReferenceKernels) -> Golden:
-    """Take the first test samples of every class, right or wrong, and run them.
+def choose_golden(subject: Subject, dataset: Dataset) -> Chosen:
+    """The first test samples of every class, whether the model is right on them or wrong.
 
     At least 64 samples, the same number of every class as far as there are so many; of data without classes
     simply the first 64.
@@ -128,29 +118,41 @@ def take_golden(subject: Subject, dataset: Dataset, kernels: ReferenceKernels) -
             f"{dataset.source} has classes {label.min()} to {label.max()}, and the model {subject.classes}: "
             "number the classes of the data as the model does"
         )
-    index = np.arange(min(FEWEST, len(dataset.test))) if label is None else first_of_each(label)
-    return _run(subject, dataset, kernels, index)
+    return _choose(subject, dataset, np.arange(FEWEST) if label is None else first_of_each(label))
 
 
-def _run(subject: Subject, dataset: Dataset, kernels: ReferenceKernels, index: NDArray[np.int64]) -> Golden:
-    samples = samples_of(subject, dataset)
+def choose_test(subject: Subject, dataset: Dataset, count: int) -> Chosen:
+    """The first test samples: too many for a kit, enough for a proof.
+
+    Raises:
+        KitError: they are not what the model takes.
+    """
+    return _choose(subject, dataset, np.arange(min(count, len(dataset.test))))
+
+
+def _choose(subject: Subject, dataset: Dataset, index: NDArray[np.int64]) -> Chosen:
     label = _labels(dataset) if subject.classes else None
-    numbers = kernels.quantize(samples[index])
-    output = kernels.run(numbers)
+    samples = samples_of(subject, dataset)[index]
+    return Chosen(index=index, raw=samples, label=None if label is None else label[index])
+
+
+def answered(subject: Subject, chosen: Chosen, numbers: Bytes, output: Bytes) -> Golden:
+    """Samples with what they are answered.
+
+    Args:
+        subject: the model.
+        chosen: the samples.
+        numbers: the same as the file takes them.
+        output: the answers.
+    """
     return Golden(
-        index=index,
-        raw=samples[index],
+        index=chosen.index,
+        raw=chosen.raw,
         input=numbers,
         output=output,
-        label=None if label is None else label[index],
+        label=chosen.label,
         expected=classes_of(output) if subject.classes else None,
     )
-
-
-def take_test(subject: Subject, dataset: Dataset, kernels: ReferenceKernels, count: int) -> Golden:
-    """The first test samples, run; too many for a kit, enough for a proof."""
-    index = np.arange(min(count, len(dataset.test)))
-    return _run(subject, dataset, kernels, index)
 
 
 def classes_of(output: Bytes) -> NDArray[np.int64]:

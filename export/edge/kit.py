@@ -12,16 +12,17 @@ from export.edge.devices.browser import BrowserFacts, check_in_browser
 from export.edge.devices.host_check import HostFacts, check_on_host
 from export.edge.devices.tflm_check import check_tflm
 from export.edge.folder import kit_folder
-from export.edge.golden import Golden, ReferenceKernels, take_golden, take_test
+from export.edge.golden import Golden, answered, choose_golden, choose_test
 from export.edge.golden_files import write_golden
 from export.edge.kit_files import PREPROCESSING, copy_files
-from export.edge.mistakes import measure_mistakes
+from export.edge.mistakes import Mistake, judge_mistakes, wrong_inputs
 from export.edge.model_data import write_model_data
 from export.edge.portable.code_size import CodeSize, measure_code
 from export.edge.portable.portable_c import PortableFacts, write_portable_c
 from export.edge.prefix import Prefix, set_prefix
 from export.edge.readme import write_readme
 from export.edge.record import ABI_VERSION, GoldenFacts, Kit, list_files, write_kit
+from export.edge.reference_kernels import ReferenceKernels
 from export.edge.settings_header import write_settings
 from export.edge.subject import Subject
 from export.edge.tflm_example import write_tflm_example
@@ -105,10 +106,7 @@ class _Build:
     def write(self, subject: Subject, dataset: Dataset) -> Kit:
         """Write everything but the texts that speak of all of it."""
         with self.listener.during("running the reference kernels"):
-            kernels = ReferenceKernels(subject.path)
-            golden = take_golden(subject, dataset, kernels)
-            test = take_test(subject, dataset, kernels, self.options.samples)
-            mistakes = measure_mistakes(subject, test, kernels)
+            golden, test, mistakes = self._answers(subject, dataset)
         _copy_models(subject, self.folder)
         write_model_data(subject, self.folder)
         write_golden(subject, golden, dataset.source, self.folder)
@@ -146,6 +144,22 @@ class _Build:
             packages=_versions(),
         )
 
+    def _answers(self, subject: Subject, dataset: Dataset) -> tuple[Golden, Golden, tuple[Mistake, ...]]:
+        """Golden vectors, test samples, and what mistakes cost, as the reference kernels answer."""
+        limit = self.options.time_limit_s
+        kernels = ReferenceKernels(subject.path, self.scratch, time_limit_s=limit)
+        chosen = {
+            "golden": choose_golden(subject, dataset),
+            "test": choose_test(subject, dataset, self.options.samples),
+        }
+        numbers = {name: kernels.quantize(samples.raw) for name, samples in chosen.items()}
+        wrong = wrong_inputs(subject, chosen["test"])
+        answers = kernels.run({**numbers, **wrong})
+        golden, test = (
+            answered(subject, samples, numbers[name], answers[name]) for name, samples in chosen.items()
+        )
+        return golden, test, judge_mistakes(test, {what: answers[what] for what in wrong})
+
     def _write_c(self, subject: Subject, test: Golden) -> tuple[PortableFacts, HostFacts, CodeSize | None]:
         """The C without a runtime, what this machine makes of it, and how large it is."""
         portable = write_portable_c(subject, ABI_VERSION, self.folder)
@@ -174,7 +188,9 @@ class _Build:
             return None
         with self.listener.during("running the uint8 file in a browser"):
             limit = self.options.time_limit_s
-            return check_in_browser(self.options.browser, subject, golden, test, time_limit_s=limit)
+            return check_in_browser(
+                self.options.browser, subject, golden, test, self.scratch, time_limit_s=limit
+            )
 
 
 def _versions() -> dict[str, str]:

@@ -1,17 +1,16 @@
 """The common mistakes in turning pixels into inputs, and what each does to the accuracy, as measured."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from export.edge.golden import Golden, ReferenceKernels, classes_of
+from export.edge.golden import Chosen, Golden, classes_of
+from export.edge.reference_kernels import Bytes
 from export.edge.subject import Subject
 
 Pixels = NDArray[np.uint8]
-Bytes = NDArray[np.int8]
 MOST = 1000  # samples, for the time that they take
 IMAGE_DIMENSIONS = 4  # samples, height, width, channels
 
@@ -73,25 +72,35 @@ WAYS: dict[str, Callable[[Pixels], Bytes]] = {
 }
 
 
-def measure_mistakes(subject: Subject, test: Golden, kernels: ReferenceKernels) -> tuple[Mistake, ...]:
-    """Run test samples through the right way and six wrong ones; nothing for what takes no images.
+def wrong_inputs(subject: Subject, test: Chosen) -> dict[str, Bytes]:
+    """Test samples made into inputs the right way and six wrong ones; nothing of what takes no images.
 
     Args:
         subject: the model.
         test: samples.
-        kernels: of the model.
     """
-    if not subject.pixels or test.expected is None or test.raw.ndim != IMAGE_DIMENSIONS:
-        return ()
-    some = test.first(MOST)
-    return tuple(_measure(what, way(some.raw), some, kernels) for what, way in WAYS.items())
+    if not subject.pixels or subject.classes is None or test.raw.ndim != IMAGE_DIMENSIONS:
+        return {}
+    some, shape = test.raw[:MOST], subject.input.shape[1:]
+    return {what: np.ascontiguousarray(way(some)).reshape(-1, *shape) for what, way in WAYS.items()}
 
 
-def _measure(what: str, numbers: NDArray[Any], test: Golden, kernels: ReferenceKernels) -> Mistake:
-    found = classes_of(kernels.run(np.ascontiguousarray(numbers).reshape(test.input.shape)))
+def judge_mistakes(test: Golden, answers: Mapping[str, Bytes]) -> tuple[Mistake, ...]:
+    """What each costs.
+
+    Args:
+        test: the same samples, and the answers to the right inputs.
+        answers: to the inputs of `wrong_inputs`.
+    """
+    return tuple(_judge(what, classes_of(answer), test) for what, answer in answers.items())
+
+
+def _judge(what: str, found: NDArray[np.int64], test: Golden) -> Mistake:
+    assert test.expected is not None  # noqa: S101  (there are answers of classifiers alone)
+    count = len(found)
     return Mistake(
         what=what,
-        samples=len(test),
-        accuracy=None if test.label is None else float((found == test.label).mean()),
-        agreement=float((found == test.expected).mean()),
+        samples=count,
+        accuracy=None if test.label is None else float((found == test.label[:count]).mean()),
+        agreement=float((found == test.expected[:count]).mean()),
     )

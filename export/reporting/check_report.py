@@ -23,6 +23,8 @@ def check_report(
     check: Check,
     artifacts: Sequence[Artifact],
     explanations: Mapping[Format, Explanation],
+    *,
+    device: str = "",
 ) -> Report:
     """What a check came to.
 
@@ -34,6 +36,7 @@ def check_report(
         check: the reference that has run.
         artifacts: with their verdicts.
         explanations: of those that were looked into.
+        device: what ran them, if it was another runtime than usual.
     """
     manifest = target.manifest
     return Report(
@@ -52,6 +55,7 @@ def check_report(
         outputs=check.prepared.outputs,
         labels=check.prepared.labels,
         required=tuple(artifact.format for artifact in artifacts),
+        device=device,
         conversion=manifest.conversion if manifest else None,
         artifacts=tuple(artifacts),
         explanations=dict(explanations),

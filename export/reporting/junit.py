@@ -39,7 +39,7 @@ def render_junit(report: Report) -> bytes:
     main = next(iter(heads(report.artifacts)), None)
     cases = [
         Case(
-            name=artifact.format.value,
+            name=f"{artifact.format} on {report.device}" if report.device else artifact.format.value,
             numbers=_numbers(artifact, main),
             outcome=_outcome(report, artifact),
             verdict=artifact.verdict,
@@ -109,6 +109,7 @@ def _facts(report: Report) -> Mapping[str, object]:
     return {
         "verdict": report.verdict.value,
         "version": report.version,
+        "device": report.device or None,
         "reference": report.reference.name,
         "reference_sha256": report.reference.sha256,
         "data": report.dataset.name,

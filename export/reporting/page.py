@@ -57,6 +57,7 @@ def _header(report: Report) -> Markup:
                 _sha(report.dataset.sha256),
             ),
         ),
+        ("run by", report.device),
         ("code of its own", _sha(reference.custom_sha256) if reference.custom_sha256 else None),
         ("made", report.created),
     ]

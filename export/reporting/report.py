@@ -70,6 +70,7 @@ class Report:
         labels: one text a class; none where there are no classes, or several outputs have their own.
         conversion: how the artifacts were made; None for a file on its own.
         required: formats without which nothing is published; of a check, all that were checked.
+        device: what ran the artifacts, if it was another runtime than their formats' usual one; else empty.
         artifacts: one entry a format.
         explanations: by format, where the noise comes from; of those that were looked into.
         environment: where all that happened.
@@ -87,6 +88,7 @@ class Report:
     outputs: tuple[TensorInfo, ...]
     labels: tuple[str, ...]
     required: tuple[Format, ...]
+    device: str = ""
     conversion: Conversion | None = None
     artifacts: tuple[Artifact, ...]
     explanations: dict[Format, Explanation] = field(default_factory=dict)

@@ -1,12 +1,15 @@
 // A page in headless Chromium, everything on it served from here.
+import { accessSync, constants, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
 import { env, exit, getuid } from "node:process";
 import { chromium } from "playwright-core";
 
 import { serve } from "./serve.mjs";
 
-export const PROGRAM = env.CHROMIUM ?? "/usr/bin/chromium";
 const QUIET = ["--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update"];
+const { config } = JSON.parse(readFileSync(new URL("package.json", import.meta.url)));
 
 // A pipe that ends with whoever started this program: the browser must not outlive it.
 if (env.LIFELINE !== undefined) {
@@ -19,6 +22,24 @@ export function reason(error) {
   return lines.find((line) => line.includes("FATAL")) ?? lines[0];
 }
 
+/** The browser's program: CHROMIUM, or the first of the known ones that is installed. */
+function program() {
+  const folders = (env.PATH ?? "").split(delimiter);
+  const known = config.browsers.flatMap((name) => folders.map((folder) => join(folder, name)));
+  const found = env.CHROMIUM || known.find(runs);
+  if (found === undefined) throw new Error(`none of ${config.browsers.join(", ")} is installed: make tools-edge`);
+  return found;
+}
+
+function runs(path) {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Open a page, use it, and end the browser.
  * @param {Record<string, string>} files what is served, by its place in URLs; "/" is the page.
@@ -28,9 +49,12 @@ export function reason(error) {
  */
 export async function withPage(files, use) {
   const server = await serve(files);
+  const scratch = mkdtempSync(join(tmpdir(), "kp-"));
+  env.TMPDIR = scratch; // a browser that does not start leaves its profile behind
   try {
     // The sandbox of Chromium does not start for root.
-    const browser = await chromium.launch({ executablePath: PROGRAM, args: QUIET, chromiumSandbox: getuid?.() !== 0 });
+    const options = { executablePath: program(), args: QUIET, chromiumSandbox: getuid?.() !== 0 };
+    const browser = await chromium.launch(options);
     try {
       const page = await browser.newPage();
       await page.goto(server.url);
@@ -40,5 +64,6 @@ export async function withPage(files, use) {
     }
   } finally {
     server.close();
+    rmSync(scratch, { recursive: true, force: true });
   }
 }

@@ -8,12 +8,13 @@ from export.edge.devices.device_names import HOST, OWN_VERDICT
 from export.edge.devices.host_check import check_on_host
 from export.edge.devices.tflm_check import TflmFacts
 from export.edge.difference import Difference
-from export.edge.golden import ReferenceKernels, take_test
+from export.edge.golden import answered, choose_test
 from export.edge.golden_files import write_golden
 from export.edge.kit_files import PREPROCESSING, copy_files
 from export.edge.portable.portable_c import write_portable_c
 from export.edge.prefix import Prefix, set_prefix
 from export.edge.record import ABI_VERSION
+from export.edge.reference_kernels import ReferenceKernels
 from export.edge.settings_header import write_settings
 from export.edge.subject import Subject
 from export.errors import KitError
@@ -72,6 +73,7 @@ def device_junit(check: DeviceCheck, created: str) -> bytes:
     facts = {
         "verdict": check.verdict.value,
         "version": check.version,
+        "device": check.device,
         "data_sha256": check.data_sha256,
         "samples": difference.samples,
     }
@@ -111,13 +113,13 @@ def check_device(
         KitError: no such device, or no C can be made of the model.
     """
     board = find_device(name)
-    kernels = ReferenceKernels(subject.path)
+    kernels = ReferenceKernels(subject.path, scratch, time_limit_s=time_limit_s)
+    chosen = choose_test(subject, dataset, samples)
+    numbers = kernels.quantize(chosen.raw)
+    test = answered(subject, chosen, numbers, kernels.run({"test": numbers})["test"])
     folder = scratch / "kit"
     folder.mkdir()
-    one = take_test(
-        subject, dataset, kernels, 1
-    )  # as many as verify.c needs to be compiled: the device gets more
-    write_golden(subject, one, dataset.source, folder)
+    write_golden(subject, test.first(1), dataset.source, folder)  # verify.c needs one to be compiled
     write_settings(subject, TflmFacts(), folder)
     portable = write_portable_c(subject, ABI_VERSION, folder)
     if portable.arena_bytes is None:
@@ -125,7 +127,6 @@ def check_device(
     copy_files(folder, "verify.c", *(PREPROCESSING if subject.pixels else ()))
     prefix = Prefix()
     set_prefix(folder, prefix)
-    test = take_test(subject, dataset, kernels, samples)
     if board is None:
         difference = check_on_host(folder, test, scratch, time_limit_s=time_limit_s).test
         if difference is None:

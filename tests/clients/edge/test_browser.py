@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 
 from clients.edge import chromium
-from export.edge.golden import ReferenceKernels
+from export.edge.reference_kernels import ReferenceKernels
 from export.runner import RunError
 from training.datasets import load_dataset
 
@@ -77,26 +78,81 @@ def test_the_page_finds_a_planted_difference(copy):
 
 
 @pytest.mark.slow
-def test_the_page_says_why_a_model_cannot_be_run(copy):
+def test_the_page_says_why_a_model_cannot_be_run(kit, copy):
     (copy / "model_uint8.tflite").write_bytes(b"no model")
     code, said, _ = check(copy)
     assert (code, said) == (1, "failed: Failed to load model from buffer")
+    golden = copy / "golden" / "golden.csv"
+    head, *rest = golden.read_text().splitlines(keepends=True)
+    shutil.copyfile(kit / "model_uint8.tflite", copy / "model_uint8.tflite")
+    for content, told in (
+        (head, "holds no vector"),
+        (head + rest[0].replace("-128", "x", 1), "is damaged"),
+        (head + rest[0][:3000] + "\n", "is damaged"),
+    ):
+        golden.write_text(content)
+        assert check(copy)[:2] == (1, f"failed: golden.csv {told}")
+    shutil.copyfile(kit / "golden" / "golden.csv", golden)
     (copy / "model_uint8.tflite").unlink()
     assert check(copy)[1] == "failed: /kit/model_uint8.tflite is not served (404)"
     assert check(copy / "golden")[0] == 2
 
 
-def test_the_page_asks_nobody_but_its_own_server():
-    policy = re.search(r'content="(default-src[^"]+)"', (chromium.BROWSER / "index.html").read_text())[1]
-    assert "default-src 'self'" in policy
-    assert not re.search(r"https?:|\*|unsafe-eval(?<!wasm-unsafe-eval)", policy)
+@pytest.fixture
+def served(kit):
+    """The address of a server of the kit's page."""
+    with subprocess.Popen(
+        ["node", chromium.BROWSER / "start.mjs", kit], stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield re.match(r"http://(127\.0\.0\.1:\d+)/ shows", process.stdout.readline())[1]
+        process.kill()
 
 
-def test_numbers_come_back_as_the_reference_kernels_have_them_to_one_step(published):
-    kernels = ReferenceKernels(published / "model.uint8.tflite")
+def ask(address, request, **headers):
+    """The status and the headers that a server gives to a raw request."""
+    host, port = address.split(":")
+    lines = [request, *(f"{name}: {value}" for name, value in ({"Host": address} | headers).items())]
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall("\r\n".join([*lines, "Connection: close", "", ""]).encode())
+        answer = b"".join(iter(lambda: connection.recv(1 << 16), b"")).decode(errors="replace")
+    head = answer.partition("\r\n\r\n")[0]
+    return int(head.split()[1]), head
+
+
+def test_the_server_gives_the_page_and_nothing_else_to_nobody_else(served):
+    status, head = ask(served, "GET / HTTP/1.1")
+    assert status == 200
+    assert "Content-Security-Policy: default-src 'self'; script-src 'self' 'wasm-unsafe-eval'" in head
+    for place in (
+        "/../package.json",
+        "/kit/../kit.json",
+        "/%2e%2e/serve.mjs",
+        "/__proto__",
+        "//etc/passwd",
+        "//",
+    ):
+        assert ask(served, f"GET {place} HTTP/1.1")[0] == 404
+    assert ask(served, "GET http://[ HTTP/1.1")[0] == 404
+    assert ask(served, "POST / HTTP/1.1")[0] == 404
+    assert ask(served, "GET /kit/kit.json HTTP/1.1", Host="evil.example")[0] == 404
+    assert ask(served, "GET /kit/kit.json HTTP/1.1")[0] == 200
+
+
+@pytest.mark.slow
+def test_a_port_that_cannot_be_had_is_one_line(kit, served):
+    for port in (served.split(":")[1], "70000", "web"):
+        command = ["node", chromium.BROWSER / "start.mjs", kit, port]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert done.stderr.count("\n") == 1
+        assert port in done.stderr
+
+
+def test_numbers_come_back_as_the_reference_kernels_have_them_to_one_step(published, tmp_path):
+    kernels = ReferenceKernels(published / "model.uint8.tflite", tmp_path, time_limit_s=120)
     samples = kernels.quantize(load_dataset("mnist").test.inputs["x"][:1000])
     found, release = chromium.answer(published / "model.uint8.tflite", samples, time_limit_s=120)
-    expected = kernels.run(samples)
+    expected = kernels.run({"test": samples})["test"]
     assert re.fullmatch(r"LiteRT\.js [\d.]+ in Chromium [\d.]+", release)
     assert found.shape == expected.shape
     assert abs(found.astype(int) - expected).max() <= 1

@@ -12,7 +12,7 @@ from tflite_micro import runtime
 
 from export.converters.tflite_metadata import MOST_BYTES, read_metadata
 from export.edge.folder import check_out
-from export.edge.golden import ReferenceKernels
+from export.edge.reference_kernels import ReferenceKernels
 from export.errors import KitError
 from training.datasets import load_dataset
 
@@ -239,8 +239,9 @@ def test_the_arena_is_enough_and_16_bytes_less_than_the_minimum_are_not(made_kit
 
 
 @pytest.mark.slow
-def test_the_accuracy_under_tensorflow_lite_micro_is_that_of_the_reference_kernels(kit):
-    test, kernels = load_dataset("mnist").test, ReferenceKernels(kit / "model_int8.tflite")
+def test_the_accuracy_under_tensorflow_lite_micro_is_that_of_the_reference_kernels(kit, tmp_path):
+    test = load_dataset("mnist").test
+    kernels = ReferenceKernels(kit / "model_int8.tflite", tmp_path, time_limit_s=600)
     numbers = kernels.quantize(test.inputs["x"])
     opened = runtime.Interpreter.from_bytes((kit / "model_int8.tflite").read_bytes(), arena_size=1 << 16)
     found = np.empty(len(numbers), np.int64)
@@ -248,5 +249,5 @@ def test_the_accuracy_under_tensorflow_lite_micro_is_that_of_the_reference_kerne
         opened.set_input(numbers[place : place + 1], 0)
         opened.invoke()
         found[place] = opened.get_output(0)[0].argmax()
-    expected = kernels.run(numbers).argmax(axis=1)
+    expected = kernels.run({"test": numbers})["test"].argmax(axis=1)
     assert (found == test.y).sum() == (expected == test.y).sum()

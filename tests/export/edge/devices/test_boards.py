@@ -200,10 +200,14 @@ def test_an_emulator_ends_with_a_killed_command(published, interruptible):
 
 
 @pytest.mark.slow
-def test_tensorflow_lite_micro_gets_a_verdict_by_all_test_samples(keraport, published):
-    result = keraport("parity", published, "--device", "tflm", "--json", cwd=published.parents[2])
+def test_tensorflow_lite_micro_gets_a_verdict_by_all_test_samples(keraport, published, tmp_path):
+    options = ("--device", "tflm", "--junit", tmp_path / "tflm.xml", "--json")
+    result = keraport("parity", published, *options, cwd=published.parents[2])
     assert result.returncode == 0, result.stderr
     said = json.loads(result.stdout)
+    assert said["device"] == "tflm"
+    case = ElementTree.parse(tmp_path / "tflm.xml").getroot().find(".//testcase")  # noqa: S314  (our own)
+    assert case.get("name") == "tflite-int8 on tflm"
     (artifact,) = said["artifacts"]
     assert (said["verdict"], artifact["format"]) == ("pass", "tflite-int8")
     assert artifact["comparison"]["samples"] == 10_000

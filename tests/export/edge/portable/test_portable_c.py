@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-from export.edge.golden import ReferenceKernels
 from export.edge.portable.code_size import measure_code
+from export.edge.reference_kernels import ReferenceKernels
 from training.datasets import load_dataset
 
 FLASH, RAM = 40 * 1024, 28 * 1024
@@ -103,7 +103,7 @@ def test_files_of_different_kits_do_not_compile_together(copy):
 @pytest.mark.slow
 def test_ten_thousand_images_through_the_c_differ_in_no_byte(kit, tmp_path):
     test = load_dataset("mnist").test.inputs["x"]
-    kernels = ReferenceKernels(kit / "model_int8.tflite")
+    kernels = ReferenceKernels(kit / "model_int8.tflite", tmp_path, time_limit_s=600)
     numbers = kernels.quantize(test)
     (tmp_path / "inputs").write_bytes(numbers.tobytes())
     shutil.copytree(kit, tmp_path / "kit")
@@ -111,7 +111,7 @@ def test_ten_thousand_images_through_the_c_differ_in_no_byte(kit, tmp_path):
     program = tmp_path / "kit" / "verify"
     subprocess.run([program, tmp_path / "inputs", tmp_path / "outputs"], check=True)
     answers = np.fromfile(tmp_path / "outputs", np.int8).reshape(len(test), 10)
-    np.testing.assert_array_equal(answers, kernels.run(numbers))
+    np.testing.assert_array_equal(answers, kernels.run({"test": numbers})["test"])
 
 
 def test_a_cross_compiler_that_does_not_work_is_passed_over(kit, tmp_path, monkeypatch):
