@@ -11,6 +11,7 @@ from export.edge.reference_kernels import Bytes
 from export.edge.subject import Subject
 
 Pixels = NDArray[np.uint8]
+Inputs = NDArray[np.int8]
 MOST = 1000  # samples, for the time that they take
 IMAGE_DIMENSIONS = 4  # samples, height, width, channels
 
@@ -32,36 +33,36 @@ class Mistake:
     agreement: float
 
 
-def _read_as_int8(pixels: Pixels) -> Bytes:
+def _read_as_int8(pixels: Pixels) -> Inputs:
     return pixels.view(np.int8)
 
 
-def _without_zero_point(pixels: Pixels) -> Bytes:
+def _without_zero_point(pixels: Pixels) -> Inputs:
     return np.minimum(pixels, 127).astype(np.int8)
 
 
-def _scaled_and_cut(pixels: Pixels) -> Bytes:
+def _scaled_and_cut(pixels: Pixels) -> Inputs:
     return (pixels / 255).astype(np.int8)
 
 
-def _inverted(pixels: Pixels) -> Bytes:
+def _inverted(pixels: Pixels) -> Inputs:
     return _right(255 - pixels)
 
 
-def _transposed(pixels: Pixels) -> Bytes:
+def _transposed(pixels: Pixels) -> Inputs:
     return _right(pixels.swapaxes(1, 2)).reshape(pixels.shape)
 
 
-def _scaled_then_shifted(pixels: Pixels) -> Bytes:
+def _scaled_then_shifted(pixels: Pixels) -> Inputs:
     return (np.rint(pixels / 255) - 128).astype(np.int8)
 
 
-def _right(pixels: Pixels) -> Bytes:
+def _right(pixels: Pixels) -> Inputs:
     return (pixels.astype(np.int16) - 128).astype(np.int8)
 
 
 RIGHT = "pixel - 128"
-WAYS: dict[str, Callable[[Pixels], Bytes]] = {
+WAYS: dict[str, Callable[[Pixels], Inputs]] = {
     RIGHT: _right,
     "raw bytes copied, read as int8": _read_as_int8,
     "zero point forgotten: the pixel itself, at most 127": _without_zero_point,
@@ -72,7 +73,7 @@ WAYS: dict[str, Callable[[Pixels], Bytes]] = {
 }
 
 
-def wrong_inputs(subject: Subject, test: Chosen) -> dict[str, Bytes]:
+def wrong_inputs(subject: Subject, test: Chosen) -> dict[str, Inputs]:
     """Test samples made into inputs the right way and six wrong ones; nothing of what takes no images.
 
     Args:
