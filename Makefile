@@ -6,7 +6,8 @@ READY  := $(VENV)/installed
 BIN    := $(VENV)/bin
 KERAPORT := $(BIN)/keraport
 
-BROWSER := clients/edge/browser
+BROWSER       := clients/edge/browser
+BROWSER_READY := $(BROWSER)/node_modules/.bundled
 
 INTEROP       := .venv-interop
 INTEROP_READY := $(INTEROP)/installed
@@ -50,15 +51,16 @@ demo: $(READY) ## train if need be, export, start a server, predict, stop [REPOS
 	  $(KERAPORT) predict data/samples/*.png --url "$$(sed -n 's/^ready.*gRPC on \([^ ]*\).*/\1/p' "$$log")"
 
 test: $(READY) $(INTEROP_READY) ## run the tests (under 15 minutes on two cores)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -rs
 
 test-full: $(READY) $(INTEROP_READY) ## run all tests that this machine can run, the long ones too (what is skipped says why)
 	$(BIN)/python -m pytest -m "" -rs
 
-browser: $(BROWSER)/dist/page.js ## install and bundle the page that runs a model in a browser
-$(BROWSER)/dist/page.js: $(BROWSER)/package-lock.json $(wildcard $(BROWSER)/src/*.js)
+browser: $(BROWSER_READY) ## install and bundle the page that runs a model in a browser
+$(BROWSER_READY): $(BROWSER)/package.json $(BROWSER)/package-lock.json $(wildcard $(BROWSER)/src/*.js)
 	@command -v npm >/dev/null || { echo "npm is missing: sudo apt-get install npm" >&2; exit 1; }
 	cd $(BROWSER) && npm ci --silent && npm run --silent build
+	@touch $@
 
 test-edge: $(READY) browser ## run all tests of the edge kit; fails without what make tools-edge installs
 	@$(BIN)/python -c 'import shutil, sys; from clients.edge import chromium; from export.edge.devices.boards import BOARDS; \
@@ -103,7 +105,7 @@ lock: $(READY) ## resolve requirements.lock and tests/interop/requirements.lock 
 LOCK_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade
 
 clean: ## remove the environments and caches (runs/ and models/ stay)
-	rm -rf $(VENV) $(INTEROP) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info
+	rm -rf $(VENV) $(INTEROP) $(BROWSER)/node_modules $(BROWSER)/dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): requirements.lock pyproject.toml

@@ -48,7 +48,8 @@ class Browser(Protocol):
             The outputs, one row a sample, and what ran them, with its release.
 
         Raises:
-            RunError: the browser fails on them.
+            RunError: the file cannot be run in it.
+            BrokenRuntimeError: it is not installed, does not start, or takes too long.
         """
         ...
 

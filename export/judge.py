@@ -9,7 +9,7 @@ from export.formats import FORMATS, Family, Format, FormatSpec, Tier
 from export.manifest import Artifact, Binding, content_bytes, content_sha256
 from export.parity.compare import compare
 from export.reference import Reference
-from export.runner import Answer, Runner
+from export.runner import Answer, BrokenRuntimeError, Runner
 from export.runners import open_runner
 from export.sessions import SessionSettings
 from export.verdict import Comparison, Verdict
@@ -34,12 +34,17 @@ def judge(
         settings: for ONNX, of the session.
         margin_points: instead of the tier's margin.
         opening: opens it in another runtime than the format's usual one.
+
+    Raises:
+        BrokenRuntimeError: that runtime does not work here.
     """
     spec = FORMATS[kind]
     sha256 = content_sha256(path)
     try:
         with opening() if opening else open_runner(path, kind, settings) as runner:
             comparison = judge_runner(runner, spec, reference, margin_points)
+    except BrokenRuntimeError:
+        raise
     except Exception as error:  # noqa: BLE001  (whatever a runtime raises, this artifact does not run)
         reason = f"it does not run: {first_line(error)}"
         comparison = Comparison(verdict=Verdict.FAIL, reason=reason, tier=spec.tier, samples=0)

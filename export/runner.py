@@ -17,6 +17,10 @@ class RunError(ExportError):
     """What is run gives no usable answer to these samples: it is at fault, not whoever asks."""
 
 
+class BrokenRuntimeError(ExportError):
+    """What should run it does not work here, or not in time: nothing follows for what should be run."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputSpec:
     """What one input of a model takes.

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from clients.errors import InputError
-from export.runner import RunError
+from export.runner import BrokenRuntimeError, RunError
 
 BROWSER = Path(__file__).with_name("browser")
 SAID = 300  # characters of what a failed browser says
 LONGEST_HOME = 30  # characters; a socket's path has 107 at most
+NO_MODEL = 3  # the exit code where the page works and the model does not
 GRACE_S = 10.0  # for node to end its browser
 
 
@@ -41,11 +41,12 @@ def answer(model: Path, samples: NDArray[np.uint8], *, time_limit_s: float) -> t
         The outputs, one row a sample, and the releases of the runtime and the browser, for people.
 
     Raises:
-        InputError: something it needs is not installed.
-        RunError: the browser fails, or takes too long.
+        RunError: the file cannot be run.
+        BrokenRuntimeError: something it needs is not installed, the browser does not start, or it takes too
+            long.
     """
     if lacking := missing():
-        raise InputError(
+        raise BrokenRuntimeError(
             f"the browser needs {' and '.join(lacking)}: install them, by make tools-edge browser"
         )
     with tempfile.TemporaryDirectory(prefix="keraport-", dir=_home()) as scratch:
@@ -92,14 +93,17 @@ def _run(command: list[str], scratch: Path, time_limit_s: float) -> str:
         try:
             said, complaint = process.communicate(timeout=time_limit_s)
         except subprocess.TimeoutExpired:
-            raise RunError(
+            raise BrokenRuntimeError(
                 f"the browser gave no answer within {time_limit_s:g} s: raise --time-limit"
             ) from None
         finally:
             _end(process)
             os.close(held)
+    why = complaint.strip()[-SAID:] or "it says nothing"
+    if process.returncode == NO_MODEL:
+        raise RunError(f"the browser cannot run it: {why}")
     if process.returncode:
-        raise RunError(f"the browser fails: {complaint.strip()[-SAID:] or 'it says nothing'}")
+        raise BrokenRuntimeError(f"the browser does not work ({why}): try keraport doctor")
     return said
 
 

@@ -148,12 +148,18 @@ class Walk:
 
         def work() -> str:
             options = ("--out", "kit", "--data", "doctor.npz", "--verify")
-            kit = self._json("edge", f"models/{MODEL}/1", *options)
+            kit = self._json("edge", f"models/{MODEL}/1", *options, accepted=(0, 3))
+            if broken := [board["reason"] for board in kit["boards"] if board["broken"]]:
+                raise _Failed(broken[0], "\n".join(broken))
+            if kit["browser"]["broken"]:
+                raise _Failed(kit["browser"]["broken"], "")
             boards = {board["cpu"]: board["reason"] for board in kit["boards"]}
             left_out.extend(f"{cpu}: {reason}" for cpu, reason in boards.items() if reason)
-            if reason := kit["browser"]["reason"]:
-                left_out.append(f"a browser: {reason}")
-            return ", ".join(["runs here", *(cpu for cpu, reason in boards.items() if not reason)])
+            browser, host = kit["browser"], ["this machine"] if kit["host"]["golden"] else []
+            if browser["missing"]:
+                left_out.append(f"a browser: {' and '.join(browser['missing'])} missing")
+            ran = [*host, *(cpu for cpu, reason in boards.items() if not reason), browser["release"]]
+            return f"runs on {', '.join(filter(None, ran))}"
 
         findings = [self._stage(check, work)]
         if left_out:

@@ -26,6 +26,7 @@ from export.edge.reference_kernels import ReferenceKernels
 from export.edge.settings_header import write_settings
 from export.edge.subject import Subject
 from export.edge.tflm_example import write_tflm_example
+from export.errors import KitError
 from export.formats import Format
 from export.handed import Browser
 from export.listener import Listener
@@ -178,9 +179,13 @@ class _Build:
         for board in BOARDS:
             with self.listener.during(f"running the C on {board.cpu}"):
                 limit, prefix = self.options.time_limit_s, self.options.prefix
-                found.append(
-                    verify_on_board(board, self.folder, prefix, golden, self.scratch, time_limit_s=limit)
-                )
+                try:
+                    facts = verify_on_board(
+                        board, self.folder, prefix, golden, self.scratch, time_limit_s=limit
+                    )
+                except KitError as error:  # one board's programs that do not work leave the rest as good
+                    facts = BoardFacts(board=board.name, cpu=board.cpu, reason=str(error), broken=True)
+                found.append(facts)
         return tuple(found)
 
     def _run_browser(self, subject: Subject, golden: Golden, test: Golden) -> BrowserFacts | None:

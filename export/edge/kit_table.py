@@ -32,10 +32,17 @@ def print_kit(console: Console, kit: Kit, out: Path) -> None:
     if kit.verdict_of_parts is Verdict.FAIL:
         console.print(Text("not the same model: it answers otherwise than the reference kernels"))
     if kit.verdict_of_parts is Verdict.INCONCLUSIVE:
-        console.print(Text("not proven: no part of it gives the reference kernels' bytes"))
+        console.print(Text(f"not proven: {unproven(kit)}"))
     if kit.tflm.differs:
         console.print(Text(OWN_VERDICT))
     console.print(Text(f"wrote {printable(str(out))}: {printable(kit.model)} version {kit.version}"))
+
+
+def unproven(kit: Kit) -> str:
+    """Why a kit proves less than was asked for."""
+    if kit.broken:
+        return f"{' and '.join(kit.broken)} could not be run"
+    return "no part of it gives the reference kernels' bytes"
 
 
 def _print_boards(console: Console, kit: Kit) -> None:
@@ -114,7 +121,8 @@ def _browser_lines(kit: Kit) -> list[str]:
     if browser is None:
         return []
     if browser.golden is None or browser.test is None:
-        return [f"the uint8 file in a browser: not run, {printable(browser.reason)}"]
+        missing = f"{' and '.join(browser.missing)} missing"
+        return [f"the uint8 file in a browser: {printable(browser.failure or browser.broken or missing)}"]
     return [
         f"the uint8 file, {printable(browser.release)}: {browser.test.summary}",
         f"  of the golden vectors {browser.golden.summary}",

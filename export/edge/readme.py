@@ -34,7 +34,7 @@ def write_readme(kit: Kit, folder: Path) -> None:
         "",
         *_table(
             ("file", "bytes", "what it is"),
-            [(f"`{name}`", f"{sizes[name]:,}", what) for name, what in WHAT.items() if name in sizes],
+            [(f"`{name}`", f"{sizes[name]:,}", what) for name, what in _what(kit) if name in sizes],
         ),
         "",
         *_proof(kit),
@@ -48,6 +48,12 @@ def write_readme(kit: Kit, folder: Path) -> None:
     ]
     text = "\n".join(lines).rstrip("\n") + "\n"
     (folder / "README.md").write_text(text, encoding="utf-8")
+
+
+def _what(kit: Kit) -> Iterator[tuple[str, str]]:
+    """Files, and what each is."""
+    for name, what in WHAT.items():
+        yield name, what if kit.pixels else what.replace("raw pixels in", "uint8 in and out")
 
 
 def _proof(kit: Kit) -> Iterator[str]:
@@ -65,9 +71,8 @@ def _proof(kit: Kit) -> Iterator[str]:
     if not rows:
         yield "## Proof"
         yield ""
-        yield from _paragraph(
-            "Nothing here could run it: neither a C compiler nor tflite-micro is installed."
-        )
+        why = [kit.portable.reason or "no C compiler is installed", tflm.reason]
+        yield from _paragraph(f"Nothing ran it where this kit was made: {printable('; '.join(why))}.")
         return
     yield "## Proof"
     yield ""

@@ -120,11 +120,23 @@ class Kit:
 
     @property
     def verdict_of_parts(self) -> Verdict:
-        """Fail if something that must answer as the reference kernels do does not; pass if some part does."""
+        """Whether it proves itself.
+
+        Fail if something that must answer as the reference kernels do does not; inconclusive if no part does,
+        or something that is installed could not be run.
+        """
         others = any(board.golden is False for board in self.boards)
         if self.host.differs or others or (self.browser is not None and self.browser.differs):
             return Verdict.FAIL
-        return Verdict.PASS if self.host.proven or self.tflm.proven else Verdict.INCONCLUSIVE
+        if self.broken or not (self.host.proven or self.tflm.proven):
+            return Verdict.INCONCLUSIVE
+        return Verdict.PASS
+
+    @property
+    def broken(self) -> tuple[str, ...]:
+        """What is installed, was asked for, and could not be run."""
+        boards = [board.cpu for board in self.boards if board.broken]
+        return (*boards, *(["the browser"] if self.browser is not None and self.browser.broken else []))
 
 
 def board_figures(kit: Kit, board: BoardFacts) -> tuple[str, ...]:

@@ -85,6 +85,6 @@ def test_every_stage_and_format(keraport, tmp_path):
     assert (broken, result.returncode) == ({}, 0)
     for stage in ("train", "export", "parity", "edge kit", "serve", "predict", "parity of the server"):
         assert (found[stage]["state"], found[stage]["seconds"] > 0) == ("ok", True)
-    assert found["edge kit"]["detail"].startswith("runs here")
+    assert found["edge kit"]["detail"].startswith("runs on this machine")
     assert found["export"]["detail"] == f"{len(Format)} of {len(Format)} formats"
     assert list(tmp_path.iterdir()) == []

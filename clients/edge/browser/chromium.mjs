@@ -8,7 +8,14 @@ import { chromium } from "playwright-core";
 
 import { serve } from "./serve.mjs";
 
-const QUIET = ["--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update"];
+// The browser, too, asks nobody: no name leads anywhere.
+const QUIET = [
+  "--disable-gpu",
+  "--disable-quic",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+];
 const { config } = JSON.parse(readFileSync(new URL("package.json", import.meta.url)));
 
 // A pipe that ends with whoever started this program: the browser must not outlive it.

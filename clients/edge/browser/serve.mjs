@@ -32,6 +32,9 @@ const OWN = {
  * @returns {Promise<{url: string, close: () => void}>}
  */
 export async function serve(files, port = 0) {
+  if (!Object.values(OWN).every((path) => existsSync(path))) {
+    throw new Error("the page's packages are not installed: npm ci && npm run build");
+  }
   const served = new Map(Object.entries({ ...OWN, ...files }));
   const hosts = new Set();
   const server = createServer((request, response) => {

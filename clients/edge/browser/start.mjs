@@ -14,6 +14,6 @@ try {
   const { url } = await serve(files, Number(port));
   console.log(`${url} shows the golden vectors of ${kit}; Ctrl-C ends it`);
 } catch (error) {
-  console.error(`cannot listen on port ${port} (${error.code}): give another`);
+  console.error(error.code === undefined ? error.message : `cannot listen on port ${port} (${error.code}): give another`);
   exit(2);
 }

@@ -112,6 +112,7 @@ class BoardFacts:
         instructions: of one inference; no cycles, which QEMU does not model. None but of bare machines.
         stack_bytes: that one inference takes, compiled by -O2, without interrupts; likewise.
         reason: why it was not run; empty if it was.
+        broken: whether that is because its programs are installed and do not work.
     """
 
     board: str
@@ -121,6 +122,7 @@ class BoardFacts:
     instructions: int | None = None
     stack_bytes: int | None = None
     reason: str = ""
+    broken: bool = False
 
 
 def verify_on_board(

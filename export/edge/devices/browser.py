@@ -11,7 +11,7 @@ from export.edge.reference_kernels import ReferenceKernels
 from export.edge.subject import Subject
 from export.formats import Format
 from export.handed import Browser
-from export.runner import RunError
+from export.runner import BrokenRuntimeError, RunError
 
 ROUNDING = 16  # steps of an output, more than other kernels' rounding adds up to
 
@@ -24,19 +24,23 @@ class BrowserFacts:
         release: of the runtime and the browser.
         golden: the golden vectors, against the file's own answers under LiteRT's reference kernels.
         test: the first test samples, likewise.
-        reason: why it was not run, in one line; empty if it was.
+        missing: what is not installed, or not published, for it to be run.
+        failure: why it cannot be run there; empty if it can.
+        broken: why the browser does not work; empty if it does.
     """
 
     release: str = ""
     golden: Difference | None = None
     test: Difference | None = None
-    reason: str = ""
+    missing: tuple[str, ...] = ()
+    failure: str = ""
+    broken: str = ""
 
     @property
     def differs(self) -> bool:
         """Whether it takes a golden vector for another class; without classes, beyond any rounding."""
         if self.golden is None:
-            return False
+            return bool(self.failure)
         if self.golden.differing_classes is None:
             return self.golden.largest_step > ROUNDING
         return self.golden.differing_classes > 0
@@ -66,9 +70,9 @@ def check_in_browser(
     """
     path = subject.others().get(Format.TFLITE_UINT8)
     if path is None:
-        return BrowserFacts(reason="this version ships no uint8 file that has passed")
+        return BrowserFacts(missing=("a uint8 file that has passed",))
     if missing := browser.missing():
-        return BrowserFacts(reason=f"{' and '.join(missing)} missing")
+        return BrowserFacts(missing=missing)
     kernels = ReferenceKernels(path, scratch, time_limit_s=time_limit_s)
     numbers = {"golden": kernels.quantize(golden.raw), "test": kernels.quantize(test.raw)}
     expected = kernels.run(numbers)
@@ -77,7 +81,9 @@ def check_in_browser(
             path, np.concatenate([*numbers.values()]).astype(np.uint8), time_limit_s=time_limit_s
         )
     except RunError as error:
-        return BrowserFacts(reason=str(error))
+        return BrowserFacts(failure=str(error))
+    except BrokenRuntimeError as error:
+        return BrowserFacts(broken=str(error))
     classes = subject.classes is not None
     first = compare(found[: len(golden)], expected["golden"], classes=classes)
     rest = compare(found[len(golden) :], expected["test"], classes=classes)

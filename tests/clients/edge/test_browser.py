@@ -18,7 +18,7 @@ import pytest
 
 from clients.edge import chromium
 from export.edge.reference_kernels import ReferenceKernels
-from export.runner import RunError
+from export.runner import BrokenRuntimeError, RunError
 from training.datasets import load_dataset
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -139,6 +139,23 @@ def test_the_server_gives_the_page_and_nothing_else_to_nobody_else(served):
 
 
 @pytest.mark.slow
+def test_neither_the_page_nor_the_browser_asks_anybody_else(kit, tmp_path, monkeypatch):
+    log, wrapped = tmp_path / "net.json", tmp_path / "chromium"
+    wrapped.write_text(f'#!/bin/sh\nexec {shutil.which("chromium")} --log-net-log={log} "$@"\n')
+    wrapped.chmod(0o755)
+    monkeypatch.setenv("CHROMIUM", str(wrapped))
+    assert check(kit)[0] == 0
+    text = log.read_text()
+    assert "/kit/kit.json" in text
+    head, _, events = text.partition('"events": [')
+    known = json.loads(head.rstrip().rstrip(",") + "}")["constants"]["logEventTypes"]
+    looked_up = {known["HOST_RESOLVER_SYSTEM_TASK"], known["HOST_RESOLVER_DNS_TASK"]}
+    lines = [line for line in events.splitlines() if line.startswith("{") and line.endswith("},")]
+    assert len(lines) > 100
+    assert not {json.loads(line.removesuffix(","))["type"] for line in lines} & looked_up
+
+
+@pytest.mark.slow
 def test_a_port_that_cannot_be_had_is_one_line(kit, served):
     for port in (served.split(":")[1], "70000", "web"):
         command = ["node", chromium.BROWSER / "start.mjs", kit, port]
@@ -160,11 +177,24 @@ def test_numbers_come_back_as_the_reference_kernels_have_them_to_one_step(publis
 
 
 @pytest.mark.slow
+def test_a_file_that_no_browser_runs_is_no_fault_of_the_browsers(published, tmp_path, monkeypatch):
+    samples = np.zeros((1, 28, 28, 1), np.uint8)
+    with pytest.raises(RunError, match="cannot run it: Element type INT8 is not supported"):
+        chromium.answer(published / "model.int8.tflite", samples, time_limit_s=60)
+    broken = tmp_path / "chromium"
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("CHROMIUM", str(broken))
+    with pytest.raises(BrokenRuntimeError, match="the browser does not work"):
+        chromium.answer(published / "model.uint8.tflite", samples, time_limit_s=60)
+
+
+@pytest.mark.slow
 def test_a_browser_that_takes_too_long_is_ended(published, monkeypatch):
     samples = np.zeros((100_000, 28, 28, 1), np.uint8)
     with tempfile.TemporaryDirectory(prefix="browser-", dir="/tmp") as folder:
         monkeypatch.setattr(tempfile, "tempdir", folder)
-        with pytest.raises(RunError, match="within 3 s: raise --time-limit"):
+        with pytest.raises(BrokenRuntimeError, match="within 3 s: raise --time-limit"):
             chromium.answer(published / "model.uint8.tflite", samples, time_limit_s=3)
         assert not running(folder)
         assert not list(Path(folder).iterdir())

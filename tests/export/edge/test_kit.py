@@ -238,7 +238,6 @@ def test_the_arena_is_enough_and_16_bytes_less_than_the_minimum_are_not(made_kit
     assert said["tflm"]["arena_bytes"] >= minimum + 1024
 
 
-@pytest.mark.slow
 def test_the_accuracy_under_tensorflow_lite_micro_is_that_of_the_reference_kernels(kit, tmp_path):
     test = load_dataset("mnist").test
     kernels = ReferenceKernels(kit / "model_int8.tflite", tmp_path, time_limit_s=600)

@@ -12,7 +12,7 @@
 #define MOST 0xFFFFFFu
 #define TURNS 5000000u
 #define PATTERN 0xA5C3965Au
-#define PAINTED 8192u /* words, half of what board.ld keeps free for the stack */
+#define PAINTED 8192u /* words; sections.ld keeps four times as much free for stack and heap */
 
 static uint8_t memory[MODEL_ARENA_BYTES + MODEL_ARENA_ALIGNMENT];
 static int8_t output[MODEL_OUTPUT_BYTES];

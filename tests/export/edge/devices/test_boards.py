@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import re
 import shutil
 import time
@@ -179,6 +180,26 @@ def test_an_emulated_device_inherits_the_verdict(keraport, published, device):
     result = keraport("parity", published, "--device", device, cwd=published.parents[2])
     assert result.returncode == 0, result.stderr
     assert "parity: pass, 0 of 10,000 bytes differ on 1,000 samples" in result.stdout
+
+
+@pytest.mark.slow
+@needs(*DEVICES)
+def test_one_compiler_that_does_not_work_leaves_the_rest_of_the_proof(
+    keraport, published, tmp_path, monkeypatch
+):
+    broken = tmp_path / "aarch64-linux-gnu-gcc"
+    broken.write_text("#!/bin/sh\necho cannot find crt1.o >&2\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    out = tmp_path / "kit"
+    options = ("--out", out, "--samples", 10, "--verify")
+    result = keraport("edge", published, *options, cwd=published.parents[2])
+    assert result.returncode == 3, result.stderr
+    assert "not proven: aarch64 could not be run" in result.stdout
+    boards = json.loads((out / "kit.json").read_text())["boards"]
+    assert [board["cpu"] for board in boards if board["broken"]] == ["aarch64"]
+    assert "cannot find crt1.o" in next(board["reason"] for board in boards if board["broken"])
+    assert sum(board["golden"] is True for board in boards) == len(BOARDS) - 1
 
 
 @pytest.mark.slow
