@@ -3,7 +3,8 @@
 ExportError
 ├── SourceError      the run, checkpoint or artifact to start from is missing or unreadable
 ├── ConversionError  a converter cannot express this model in its format
-├── WorkerError      a step's own process crashed, hung or ran out of memory
+├── WorkerError      a step's own process crashed or ran out of memory
+│   └── TimeLimitError   or gave no result in time
 ├── ManifestError    a published version is not what its manifest says
 ├── PublishError     the repository cannot take a new version
 ├── ReportError      a report cannot be written where it is wanted
@@ -39,6 +40,10 @@ class WorkerError(ExportError):
     def __init__(self, message: str, log: str = "") -> None:
         super().__init__(message)
         self.log = log
+
+
+class TimeLimitError(WorkerError):
+    """A step's own process gave no result in time."""
 
 
 class ManifestError(ExportError):

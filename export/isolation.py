@@ -15,7 +15,7 @@ from typing import Self, TypeVar, get_type_hints
 import msgspec
 
 from export import errors
-from export.errors import ExportError, WorkerError
+from export.errors import ExportError, TimeLimitError, WorkerError
 from export.worker import Answer, Request, decode_hook, encode_hook
 
 A = TypeVar("A")
@@ -82,7 +82,7 @@ class Workers:
             try:
                 code = process.wait(self._time_limit_s)
             except subprocess.TimeoutExpired:
-                raise WorkerError(
+                raise TimeLimitError(
                     f"it gave no result within {self._time_limit_s:g} s: raise --time-limit", _tail(log)
                 ) from None
             finally:

@@ -78,7 +78,8 @@ def _built() -> bool:
 def _run(command: list[str], scratch: Path, time_limit_s: float) -> str:
     """What a program of the page prints; its browser ends with it, and leaves nothing behind."""
     lifeline, held = os.pipe()  # which closes with this process, however that ends
-    environment = {**os.environ, "LIFELINE": str(lifeline), "TMPDIR": str(scratch)}
+    homes = dict.fromkeys(("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"), str(scratch))
+    environment = {**os.environ, **homes, "LIFELINE": str(lifeline)}
     with subprocess.Popen(  # noqa: S603  (no shell; our own arguments)
         command,
         stdin=subprocess.DEVNULL,

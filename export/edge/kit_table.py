@@ -13,7 +13,7 @@ from export.reporting.markup import printable
 from export.verdict import Verdict
 
 GAP = 2
-OWN_VERDICT = (
+ROUNDS_OTHERWISE = (
     "TensorFlow Lite Micro rounds in its own way: its verdict comes from keraport parity --device tflm"
 )
 
@@ -34,7 +34,7 @@ def print_kit(console: Console, kit: Kit, out: Path) -> None:
     if kit.verdict_of_parts is Verdict.INCONCLUSIVE:
         console.print(Text(f"not proven: {unproven(kit)}"))
     if kit.tflm.differs:
-        console.print(Text(OWN_VERDICT))
+        console.print(Text(ROUNDS_OTHERWISE))
     console.print(Text(f"wrote {printable(str(out))}: {printable(kit.model)} version {kit.version}"))
 
 

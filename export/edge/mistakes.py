@@ -62,8 +62,7 @@ def _right(pixels: Pixels) -> Inputs:
 
 
 RIGHT = "pixel - 128"
-WAYS: dict[str, Callable[[Pixels], Inputs]] = {
-    RIGHT: _right,
+WRONG: dict[str, Callable[[Pixels], Inputs]] = {
     "raw bytes copied, read as int8": _read_as_int8,
     "zero point forgotten: the pixel itself, at most 127": _without_zero_point,
     "scaled to 0..1, then cut to int8": _scaled_and_cut,
@@ -74,7 +73,7 @@ WAYS: dict[str, Callable[[Pixels], Inputs]] = {
 
 
 def wrong_inputs(subject: Subject, test: Chosen) -> dict[str, Inputs]:
-    """Test samples made into inputs the right way and six wrong ones; nothing of what takes no images.
+    """Test samples made into inputs in six wrong ways; nothing of what takes no images.
 
     Args:
         subject: the model.
@@ -83,7 +82,7 @@ def wrong_inputs(subject: Subject, test: Chosen) -> dict[str, Inputs]:
     if not subject.pixels or subject.classes is None or test.raw.ndim != IMAGE_DIMENSIONS:
         return {}
     some, shape = test.raw[:MOST], subject.input.shape[1:]
-    return {what: np.ascontiguousarray(way(some)).reshape(-1, *shape) for what, way in WAYS.items()}
+    return {what: np.ascontiguousarray(way(some)).reshape(-1, *shape) for what, way in WRONG.items()}
 
 
 def judge_mistakes(test: Golden, answers: Mapping[str, Bytes]) -> tuple[Mistake, ...]:
@@ -92,8 +91,14 @@ def judge_mistakes(test: Golden, answers: Mapping[str, Bytes]) -> tuple[Mistake,
     Args:
         test: the same samples, and the answers to the right inputs.
         answers: to the inputs of `wrong_inputs`.
+
+    Returns:
+        The right way first, where there are any.
     """
-    return tuple(_judge(what, classes_of(answer), test) for what, answer in answers.items())
+    if not answers:
+        return ()
+    right = test.output[: min(map(len, answers.values()))]
+    return tuple(_judge(what, classes_of(answer), test) for what, answer in {RIGHT: right, **answers}.items())
 
 
 def _judge(what: str, found: NDArray[np.int64], test: Golden) -> Mistake:

@@ -1,5 +1,5 @@
 // Serves a page, the runtime and a model's files on loopback.
-import { createReadStream, existsSync } from "node:fs";
+import { createReadStream, existsSync, lstatSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -39,8 +39,9 @@ export async function serve(files, port = 0) {
   const hosts = new Set();
   const server = createServer((request, response) => {
     const path = served.get(request.url.split("?", 1)[0]);
-    // Another name than this machine's own leads here from a page of somebody else's.
-    if (!hosts.has(request.headers.host) || request.method !== "GET" || path === undefined || !existsSync(path)) {
+    // Another name than this machine's own leads here from a page of somebody else's; a link, out of a kit.
+    const known = hosts.has(request.headers.host) && request.method === "GET" && path !== undefined;
+    if (!known || !lstatSync(path, { throwIfNoEntry: false })?.isFile()) {
       response.writeHead(404).end();
       return;
     }

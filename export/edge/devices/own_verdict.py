@@ -13,13 +13,13 @@ from export.check import Check, Target
 from export.edge.devices.device_names import CHROMIUM
 from export.edge.devices.tflm_check import LACKS, MISSING
 from export.edge.devices.tflm_kernels import FileOrder, run_file
-from export.errors import KitError, WorkerError
+from export.errors import KitError, TimeLimitError, WorkerError
 from export.formats import Format
 from export.handed import Browser
 from export.isolation import Workers
 from export.judge import judge
 from export.manifest import Artifact
-from export.runner import Answer, Feed, RunError, Unheld
+from export.runner import Answer, BrokenRuntimeError, Feed, RunError, Unheld
 from export.sessions import SessionSettings
 from export.tflite_runner import SIGNATURE, dequantize, open_interpreter, quantize
 
@@ -83,6 +83,7 @@ def ask_tflm(path: Path, samples: NDArray[np.int8], *, time_limit_s: float) -> t
 
     Raises:
         RunError: it cannot run them.
+        BrokenRuntimeError: it is not installed, or takes too long.
     """
     with (
         tempfile.TemporaryDirectory(prefix="keraport-") as scratch,
@@ -93,7 +94,9 @@ def ask_tflm(path: Path, samples: NDArray[np.int8], *, time_limit_s: float) -> t
         try:
             release = workers.call(run_file, FileOrder(path=path.resolve(), samples=given, answers=taken))
         except ModuleNotFoundError:
-            raise RunError(MISSING) from None
+            raise BrokenRuntimeError(MISSING) from None
+        except TimeLimitError as error:
+            raise BrokenRuntimeError(f"TensorFlow Lite Micro: {error}") from error
         except WorkerError as error:
             raise RunError(f"TensorFlow Lite Micro cannot run it: {error}") from error
         if not release:

@@ -60,6 +60,10 @@ int main(int argc, char **argv) {
     while ((uintptr_t)arena % MODEL_ARENA_ALIGNMENT != 0) {
         ++arena;
     }
+    if (argc != 1 && argc != 3) {
+        fprintf(stderr, "usage: verify [INPUTS OUTPUTS]\n");
+        return 2;
+    }
     if (argc == 3) {
         return answer_file(arena, argv[1], argv[2]);
     }

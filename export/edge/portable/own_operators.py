@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from ai_edge_litert import schema_py_generated as schema
 
+OWN = LOOKED_UP | {"MEAN", "REDUCE_MAX", "SOFTMAX"}  # where nothing else runs beside them
 INT8 = "INT8"
 PLACES = 31  # of a multiplier's fraction
 EXPONENT_PLACES = 26  # of the fraction of what e is raised to, of which 5 bits are whole

@@ -1,5 +1,6 @@
 """`infer.h` and `infer.c`: the int8 file as C without a runtime, by the generator BakeNN."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -9,6 +10,7 @@ from export.edge.portable.buffers import ALIGNMENT
 from export.edge.portable.generator_form import generator_form
 from export.edge.portable.infer_code import GeneratorError, generate
 from export.edge.portable.infer_text import HEADER, SOURCE
+from export.edge.portable.own_operators import OWN
 from export.edge.portable.stretches import Stretch, cut
 from export.edge.subject import Subject
 
@@ -61,7 +63,7 @@ def write_portable_c(subject: Subject, abi_version: int, folder: Path) -> Portab
     unknown = sorted({kind for step in steps if isinstance(step, Stretch) for kind in step.kinds} - KNOWN)
     try:
         if unknown:
-            raise GeneratorError(f"it does not know {', '.join(unknown)}")
+            raise GeneratorError(_lacking(unknown))
         code = generate(steps)
     except GeneratorError as error:
         return PortableFacts(generator=generator, unknown=tuple(unknown), reason=f"{generator}: {error}")
@@ -85,6 +87,15 @@ def write_portable_c(subject: Subject, abi_version: int, folder: Path) -> Portab
     return PortableFacts(
         generator=generator, arena_bytes=code.arena_bytes, constant_bytes=code.constant_bytes
     )
+
+
+def _lacking(kinds: Sequence[str]) -> str:
+    """What the C lacks, in one line."""
+    texts = {
+        "it does not know": [kind for kind in kinds if kind not in OWN],
+        "among branches it takes no": [kind for kind in kinds if kind in OWN],
+    }
+    return "; ".join(f"{text} {', '.join(found)}" for text, found in texts.items() if found)
 
 
 def _licence() -> str:

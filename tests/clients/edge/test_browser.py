@@ -119,6 +119,13 @@ def ask(address, request, **headers):
     return int(head.split()[1]), head
 
 
+@pytest.mark.slow
+def test_a_link_in_a_kit_leads_nowhere(copy):
+    (copy / "model_uint8.tflite").unlink()
+    (copy / "model_uint8.tflite").symlink_to("/etc/passwd")
+    assert check(copy)[:2] == (1, "failed: /kit/model_uint8.tflite is not served (404)")
+
+
 def test_the_server_gives_the_page_and_nothing_else_to_nobody_else(served):
     status, head = ask(served, "GET / HTTP/1.1")
     assert status == 200

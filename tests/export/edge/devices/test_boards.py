@@ -182,6 +182,13 @@ def test_an_emulated_device_inherits_the_verdict(keraport, published, device):
     assert "parity: pass, 0 of 10,000 bytes differ on 1,000 samples" in result.stdout
 
 
+@needs(M3.device)
+def test_a_board_that_answers_otherwise_is_found(spoiled, tmp_path):
+    folder, golden = spoiled("    (void)arena;\n    output[0] = input[0];\n    return;")
+    facts = verify_on_board(M3, folder, Prefix(), golden, tmp_path, time_limit_s=60)
+    assert facts.golden is False
+
+
 @pytest.mark.slow
 @needs(*DEVICES)
 def test_one_compiler_that_does_not_work_leaves_the_rest_of_the_proof(

@@ -121,7 +121,7 @@ def test_what_cannot_be_a_step_is_left_out_by_its_name(zoo, publish_int8, tmp_pa
     subject, _ = publish(zoo, publish_int8, tmp_path, build)
     facts = write_portable_c(subject, ABI_VERSION, tmp_path)
     assert facts.arena_bytes is None
-    assert facts.reason == f"{facts.generator}: it does not know {names}"
+    assert facts.reason == f"{facts.generator}: among branches it takes no {names}"
     assert facts.unknown == tuple(names.split(", "))
     assert not list(tmp_path.glob("infer.*"))
 
