@@ -38,7 +38,7 @@ def edge(
     """Write a folder for firmware: the int8 model, its settings, and vectors that prove it on the device.
 
     Exit codes: 0 written, 1 the model does not fit, or the C answers otherwise than the reference kernels, 2
-    wrong usage or input, 3 written, but none of its parts is proven.
+    wrong usage or input, 3 written, but none of its parts is proven, or something installed does not work.
     """
     import msgspec
 

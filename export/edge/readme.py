@@ -68,14 +68,12 @@ def _proof(kit: Kit) -> Iterator[str]:
     if kit.browser is not None and kit.browser.test is not None and kit.browser.golden is not None:
         rows.append((f"`model_uint8.tflite`, {printable(kit.browser.release)}", kit.browser.test.summary))
         rows.append(("the same on the golden vectors", kit.browser.golden.summary))
+    yield "## Proof"
+    yield ""
     if not rows:
-        yield "## Proof"
-        yield ""
         why = [kit.portable.reason or "no C compiler is installed", tflm.reason]
         yield from _paragraph(f"Nothing ran it where this kit was made: {printable('; '.join(why))}.")
         return
-    yield "## Proof"
-    yield ""
     yield from _paragraph(
         "Compared byte by byte with LiteRT's reference kernels, under which the verdict above was taken:"
     )
@@ -128,9 +126,8 @@ def _portable(kit: Kit) -> Iterator[str]:
         ("RAM in all, without the stack", f"{ram:,}"),
     ]
     yield from _paragraph(
-        "Compile `infer.c`; include `infer.h`, which includes `model_settings.h`. No "
-        "heap, no operating "
-        "system, no floating point."
+        "Compile `infer.c`; include `infer.h`, which includes `model_settings.h`. "
+        "No heap, no operating system, no floating point."
     )
     yield ""
     yield from _table(("what", "bytes"), rows)
@@ -150,13 +147,11 @@ def _portable(kit: Kit) -> Iterator[str]:
     )
     yield ""
     yield from _paragraph(
-        "`make verify && ./verify` builds the golden vectors with any C99 compiler "
-        "(`CC`, `CFLAGS`) and counts "
-        "the bytes that differ: exit code 0 if none does, else 1. With gcc, `-O3 -funroll-loops` "
-        "takes some kilobytes of flash more and a fraction of the instructions; `-Os` takes the least flash. "
-        "The C comes from "
-        "BakeNN, whose licence is "
-        "`licenses/bakenn.txt`, but for what has no `bknn` in its name: operators that it does not know."
+        "`make verify && ./verify` builds the golden vectors with any C99 compiler (`CC`, `CFLAGS`) and "
+        "counts the bytes that differ: exit code 0 if none does, else 1. With gcc, `-O3 -funroll-loops` takes "
+        "some kilobytes of flash more and a fraction of the instructions; `-Os` takes the least flash. The C "
+        "comes from BakeNN, whose licence is `licenses/bakenn.txt`, but for what has no `bknn` in its name: "
+        "operators that it does not know."
     )
     yield ""
 
@@ -191,10 +186,8 @@ def _tflm(kit: Kit) -> Iterator[str]:
         yield ""
         return
     yield from _paragraph(
-        "Compile `model_data.c`, and take the resolver and the arena from "
-        "`tflm/main.cc`. The arena is aligned "
-        f"to 16 bytes. Where pointers have 8 bytes, release {tflm.release} needs "
-        f"{tflm.arena_minimum:,} of "
+        "Compile `model_data.c`, and take the resolver and the arena from `tflm/main.cc`. The arena is "
+        f"aligned to 16 bytes. Where pointers have 8 bytes, release {tflm.release} needs {tflm.arena_minimum:,} of "
         f"them; `{macro}_TFLM_ARENA_BYTES` is {tflm.arena_bytes:,}. A 32-bit device needs less: the example "
         f"says how much, and the compiler's option `-D{macro}_TFLM_ARENA_BYTES=...` sets it."
     )
@@ -207,13 +200,10 @@ def _pixels(kit: Kit, *, takes_pixels: bool) -> Iterator[str]:
     shape = " x ".join(map(str, kit.input.shape[1:]))
     if kit.pixels:
         yield from _paragraph(
-            f"`{kit.input.name}` takes {shape} numbers, row by row from the top left, "
-            "channels side by side. "
+            f"`{kit.input.name}` takes {shape} numbers, row by row from the top left, channels side by side. "
             "Each is the pixel, 0 to 255, minus 128. Whatever scaling there is, is inside the model. "
             f"{'`model_uint8.tflite` takes the pixels as they are. ' if takes_pixels else ''}"
-            "Images must look as those of the training data "
-            "do: size, polarity, "
-            "framing."
+            "Images must look as those of the training data do: size, polarity, framing."
         )
         yield ""
         if kit.portable.arena_bytes is not None:
@@ -228,9 +218,8 @@ def _pixels(kit: Kit, *, takes_pixels: bool) -> Iterator[str]:
     else:
         scale, zero_point = kit.input.scale, kit.input.zero_point
         yield from _paragraph(
-            f"`{kit.input.name}` takes {shape} numbers: value / {scale:.9g} + ({zero_point}), "
-            "rounded, and kept "
-            "within -128 to 127."
+            f"`{kit.input.name}` takes {shape} numbers: value / {scale:.9g} + ({zero_point}), rounded, and "
+            "kept within -128 to 127."
         )
     yield ""
 
