@@ -148,10 +148,10 @@ def _portable(kit: Kit) -> Iterator[str]:
     yield ""
     yield from _paragraph(
         "`make verify && ./verify` builds the golden vectors with any C99 compiler (`CC`, `CFLAGS`) and "
-        "counts the bytes that differ: exit code 0 if none does, else 1. With gcc, `-O3 -funroll-loops` takes "
-        "some kilobytes of flash more and a fraction of the instructions; `-Os` takes the least flash. The C "
-        "comes from BakeNN, whose licence is `licenses/bakenn.txt`, but for what has no `bknn` in its name: "
-        "operators that it does not know."
+        "counts the bytes that differ: exit code 0 if none does, else 1. With gcc, `-O3 -funroll-loops` "
+        "takes some kilobytes of flash more and a fraction of the instructions; `-Os` takes the least flash. "
+        "The C comes from BakeNN, whose licence is `licenses/bakenn.txt`, but for what has no `bknn` in its "
+        "name: operators that it does not know."
     )
     yield ""
 
@@ -187,9 +187,10 @@ def _tflm(kit: Kit) -> Iterator[str]:
         return
     yield from _paragraph(
         "Compile `model_data.c`, and take the resolver and the arena from `tflm/main.cc`. The arena is "
-        f"aligned to 16 bytes. Where pointers have 8 bytes, release {tflm.release} needs {tflm.arena_minimum:,} of "
-        f"them; `{macro}_TFLM_ARENA_BYTES` is {tflm.arena_bytes:,}. A 32-bit device needs less: the example "
-        f"says how much, and the compiler's option `-D{macro}_TFLM_ARENA_BYTES=...` sets it."
+        f"aligned to 16 bytes. Where pointers have 8 bytes, release {tflm.release} needs "
+        f"{tflm.arena_minimum:,} of them; `{macro}_TFLM_ARENA_BYTES` is {tflm.arena_bytes:,}. A 32-bit "
+        "device needs less: the example says how much, and the compiler's option "
+        f"`-D{macro}_TFLM_ARENA_BYTES=...` sets it."
     )
     yield ""
 
