@@ -200,7 +200,7 @@ KINDS = {
     "regression": regression,
     "any_size": any_size,
 }
-QUICK = ["two_by_two", "recurrent", "attention", "tagger"]
+QUICK = ["two_by_two", "recurrent", "tagger"]
 
 
 @pytest.fixture(scope="module")

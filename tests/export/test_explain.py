@@ -37,6 +37,7 @@ def test_a_healthy_file_has_no_broken_layer(published, looked_into):
         }
 
 
+@pytest.mark.slow
 def test_a_kernel_that_was_scaled_is_named_in_onnx(published, looked_into, tmp_path):
     model = onnx.load(published / "model.onnx")
     (kernel,) = [each for each in model.graph.initializer if tuple(each.dims) == (64, 32, 3, 3)]

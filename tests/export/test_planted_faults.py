@@ -198,6 +198,7 @@ def test_a_few_right_answers_turned_wrong(published, check, tmp_path, count, exp
     assert code == expected, artifact["reason"]
 
 
+@pytest.mark.slow
 def test_the_unharmed_files_pass(published, check, tmp_path):
     for name in ("model.onnx", "model.int8.tflite"):
         shutil.copy(published / name, tmp_path / name)

@@ -67,6 +67,7 @@ def test_events_are_the_history_and_the_learning_rate(keraport, pictures, tmp_pa
     ]
 
 
+@pytest.mark.slow
 def test_a_resumed_run_holds_every_epoch_once(keraport, pictures, tmp_path):
     command = [sys.executable, "-m", "keraport", "train", "--data", pictures, "--out", tmp_path / "run"]
     options = ["--epochs", "6", "--tensorboard", "--set", "cosine_schedule=false"]

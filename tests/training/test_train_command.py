@@ -186,6 +186,7 @@ def test_a_killed_run_goes_on_to_the_same_number_of_epochs(keraport, tiny, tmp_p
     assert not list((tmp_path / "run").glob(".*"))
 
 
+@pytest.mark.slow
 def test_a_killed_run_stops_as_early_as_it_would_have(keraport, tiny, tmp_path):
     stopping = ("--epochs", "12", "--set", "stop_patience=5", "--set", "stop_delta=1")  # after the sixth
     kill_in_epoch(tiny, tmp_path / "run", 2, 0.0, *stopping)
