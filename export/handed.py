@@ -34,6 +34,14 @@ class Browser(Protocol):
         """What is not installed of what it needs."""
         ...
 
+    def require(self) -> None:
+        """Check that it is installed.
+
+        Raises:
+            BrokenRuntimeError: something is missing.
+        """
+        ...
+
     def answer(
         self, model: "Path", samples: "NDArray[np.uint8]", *, time_limit_s: float
     ) -> "tuple[NDArray[np.uint8], str]":

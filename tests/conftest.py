@@ -1,5 +1,6 @@
 """What several folders of tests share: the command line, one real run and version of it, servers."""
 
+import contextlib
 import json
 import os
 import re
@@ -84,6 +85,33 @@ def interruptible() -> Iterator[Callable[..., subprocess.Popen[str]]]:
         process.kill()
         process.wait()
         process.stderr.close()
+
+
+@pytest.fixture(scope="session")
+def running() -> Callable[[str], bool]:
+    """Whether any process has a text in its command line."""
+
+    def is_running(mark: str) -> bool:
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                if mark.encode() in path.read_bytes():
+                    return True
+        return False
+
+    return is_running
+
+
+@pytest.fixture(scope="session")
+def wait_for() -> Callable[[Callable[[], bool], float], None]:
+    """Wait until something is so, at most some seconds."""
+
+    def wait(condition: Callable[[], bool], seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    return wait
 
 
 @pytest.fixture(scope="session")

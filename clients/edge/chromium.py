@@ -29,6 +29,18 @@ def missing() -> tuple[str, ...]:
     return tuple(name for name, there in needed.items() if not there)
 
 
+def require() -> None:
+    """Check that all of it is installed.
+
+    Raises:
+        BrokenRuntimeError: something is missing.
+    """
+    if lacking := missing():
+        raise BrokenRuntimeError(
+            f"the browser needs {' and '.join(lacking)}: install them, by make tools-edge browser"
+        )
+
+
 def answer(model: Path, samples: NDArray[np.uint8], *, time_limit_s: float) -> tuple[NDArray[np.uint8], str]:
     """Run samples one by one.
 
@@ -45,10 +57,7 @@ def answer(model: Path, samples: NDArray[np.uint8], *, time_limit_s: float) -> t
         BrokenRuntimeError: something it needs is not installed, the browser does not start, or it takes too
             long.
     """
-    if lacking := missing():
-        raise BrokenRuntimeError(
-            f"the browser needs {' and '.join(lacking)}: install them, by make tools-edge browser"
-        )
+    require()
     with tempfile.TemporaryDirectory(prefix="keraport-", dir=_home()) as scratch:
         inputs, outputs = Path(scratch) / "inputs", Path(scratch) / "outputs"
         inputs.write_bytes(np.ascontiguousarray(samples).tobytes())

@@ -11,15 +11,13 @@ from numpy.typing import NDArray
 
 from export.check import Check, Target
 from export.edge.devices.device_names import CHROMIUM
-from export.edge.devices.tflm_check import LACKS, MISSING
-from export.edge.devices.tflm_kernels import FileOrder, run_file
-from export.errors import KitError, TimeLimitError, WorkerError
+from export.edge.devices.tflm_kernels import ask_tflm
+from export.errors import KitError
 from export.formats import Format
 from export.handed import Browser
-from export.isolation import Workers
 from export.judge import judge
 from export.manifest import Artifact
-from export.runner import Answer, BrokenRuntimeError, Feed, RunError, Unheld
+from export.runner import Answer, Feed, Unheld
 from export.sessions import SessionSettings
 from export.tflite_runner import SIGNATURE, dequantize, open_interpreter, quantize
 
@@ -36,10 +34,11 @@ def file_for(device: str, target: Target, path: Path, browser: Browser) -> Targe
         browser: the browser.
 
     Raises:
-        KitError: it ships none, or the browser is not installed.
+        KitError: it ships none.
+        BrokenRuntimeError: the browser is not installed.
     """
-    if device == CHROMIUM and (missing := browser.missing()):
-        raise KitError(f"the browser needs {' and '.join(missing)}: install them, by make tools-edge browser")
+    if device == CHROMIUM:
+        browser.require()
     wanted = Format.TFLITE_UINT8 if device == CHROMIUM else Format.TFLITE_INT8
     files = tuple(each for each in target.files if each[0] is wanted)
     if not files:
@@ -71,37 +70,17 @@ def judge_elsewhere(
     def ask(samples: NDArray[Any]) -> tuple[NDArray[Any], str]:
         if device == CHROMIUM:
             return browser.answer(path, samples, time_limit_s=time_limit_s)
-        return ask_tflm(path, samples, time_limit_s=time_limit_s)
+        return _ask_tflm(path, samples, time_limit_s=time_limit_s)
 
     runner = QuantizedRunner(path, ask)
     artifact = judge(path, kind, check.reference, SessionSettings(), margin_points, lambda: runner)
     return replace(artifact, reason=f"{artifact.reason}, by {runner.release}") if runner.release else artifact
 
 
-def ask_tflm(path: Path, samples: NDArray[np.int8], *, time_limit_s: float) -> tuple[NDArray[np.int8], str]:
-    """Run samples through TensorFlow Lite Micro's kernels, in a process that may crash.
-
-    Raises:
-        RunError: it cannot run them.
-        BrokenRuntimeError: it is not installed, or takes too long.
-    """
-    with (
-        tempfile.TemporaryDirectory(prefix="keraport-") as scratch,
-        Workers(Path(scratch), time_limit_s=time_limit_s) as workers,
-    ):
-        given, taken = Path(scratch) / "samples.npy", Path(scratch) / "answers.npy"
-        np.save(given, samples, allow_pickle=False)
-        try:
-            release = workers.call(run_file, FileOrder(path=path.resolve(), samples=given, answers=taken))
-        except ModuleNotFoundError:
-            raise BrokenRuntimeError(MISSING) from None
-        except TimeLimitError as error:
-            raise BrokenRuntimeError(f"TensorFlow Lite Micro: {error}") from error
-        except WorkerError as error:
-            raise RunError(f"TensorFlow Lite Micro cannot run it: {error}") from error
-        if not release:
-            raise RunError(LACKS)
-        return np.load(taken, allow_pickle=False), f"TensorFlow Lite Micro {release}"
+def _ask_tflm(path: Path, samples: NDArray[np.int8], *, time_limit_s: float) -> tuple[NDArray[np.int8], str]:
+    with tempfile.TemporaryDirectory(prefix="keraport-") as scratch:
+        answers, run = ask_tflm(path, {"test": samples}, Path(scratch), time_limit_s=time_limit_s)
+        return np.array(answers["test"]), f"TensorFlow Lite Micro {run.release}"
 
 
 class QuantizedRunner(Unheld):

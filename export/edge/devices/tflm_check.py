@@ -3,32 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from export.edge.devices.tflm_kernels import STEP, release, run_samples, smallest_arena
+from export.edge.devices.tflm_kernels import STEP, ask_tflm
 from export.edge.difference import Difference, compare
 from export.edge.golden import Golden
 from export.edge.subject import Subject
-from export.errors import WorkerError, first_line
-from export.exchange import read_arrays, write_arrays
-from export.isolation import Workers
+from export.runner import BrokenRuntimeError, RunError
 
 MARGIN = 1024  # bytes that another release of the runtime may need beyond
-LACKS = "TensorFlow Lite Micro lacks an operator of it, or a version of one"
-MISSING = "tflite-micro is not installed here: pip install tflite-micro"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TflmOrder:
-    """What to run.
-
-    Attributes:
-        path: of the int8 file.
-        vectors: where `golden/input`, `golden/output`, `test/input`, `test/output` are, by `write_arrays`.
-        classes: whether the outputs score classes.
-    """
-
-    path: Path
-    vectors: Path
-    classes: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,47 +46,26 @@ class TflmFacts:
 def check_tflm(
     subject: Subject, golden: Golden, test: Golden, scratch: Path, *, time_limit_s: float
 ) -> TflmFacts:
-    """Run golden vectors and test samples through TensorFlow Lite Micro, in a process that may crash.
+    """Run golden vectors and test samples through TensorFlow Lite Micro.
 
     Args:
         subject: the model.
         golden: its vectors.
         test: test samples.
-        scratch: a folder for what the process is handed.
+        scratch: a folder for what its process is handed.
         time_limit_s: seconds that it may take.
     """
-    parts = {"golden": golden, "test": test}
-    arrays = {f"{name}/input": part.input for name, part in parts.items()}
-    arrays |= {f"{name}/output": part.output for name, part in parts.items()}
-    vectors = write_arrays(scratch / "vectors", arrays)
-    order = TflmOrder(path=subject.path, vectors=vectors, classes=subject.classes is not None)
-    with Workers(scratch, time_limit_s=time_limit_s) as workers:
-        try:
-            return workers.call(run_tflm, order)
-        except ModuleNotFoundError:  # its package exists for some platforms alone
-            return TflmFacts(reason=MISSING)
-        except WorkerError as error:
-            return TflmFacts(reason=f"TensorFlow Lite Micro cannot run it: {error}")
-
-
-def run_tflm(order: TflmOrder) -> TflmFacts:
-    """Find the smallest arena and run the vectors in it."""
-    content = order.path.read_bytes()
-    minimum = smallest_arena(content)
-    if minimum is None:
-        return TflmFacts(reason=LACKS)
-    differences = []
-    for part in ("golden", "test"):
-        arrays = read_arrays(order.vectors, part)
-        try:
-            found = run_samples(content, minimum, arrays["input"])
-        except (RuntimeError, ValueError) as error:
-            return TflmFacts(reason=f"TensorFlow Lite Micro cannot run it: {first_line(error)}")
-        differences.append(compare(found, arrays["output"], classes=order.classes))
+    samples = {"golden": golden.input, "test": test.input}
+    try:
+        answers, run = ask_tflm(subject.path, samples, scratch, time_limit_s=time_limit_s)
+    except (RunError, BrokenRuntimeError) as error:
+        return TflmFacts(reason=str(error))
+    assert run.arena_minimum is not None  # noqa: S101  (it has run)
+    classes = subject.classes is not None
     return TflmFacts(
-        arena_minimum=minimum,
-        arena_bytes=-(-(minimum + MARGIN) // STEP) * STEP,
-        golden=differences[0],
-        test=differences[1],
-        release=release(),
+        arena_minimum=run.arena_minimum,
+        arena_bytes=-(-(run.arena_minimum + MARGIN) // STEP) * STEP,
+        golden=compare(answers["golden"], golden.output, classes=classes),
+        test=compare(answers["test"], test.output, classes=classes),
+        release=run.release,
     )

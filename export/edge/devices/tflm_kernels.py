@@ -1,13 +1,23 @@
 """TensorFlow Lite Micro's kernels, as Python's package has them: the arena they need, what they answer."""
 
 import os
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from export.edge.reference_kernels import Bytes
+from export.errors import TimeLimitError, WorkerError, first_line
+from export.exchange import read_arrays, write_arrays
+from export.isolation import Workers
+from export.runner import BrokenRuntimeError, RunError
+
+CANNOT = "TensorFlow Lite Micro cannot run it"
+LACKS = "TensorFlow Lite Micro lacks an operator of it, or a version of one"
+MISSING = "tflite-micro is not installed here: pip install tflite-micro"
 STEP = 16  # bytes, the arena's alignment
 FIRST, LARGEST = 1 << 14, 1 << 28
 
@@ -76,21 +86,14 @@ def run_samples(content: bytes, arena_bytes: int, numbers: NDArray[np.int8]) -> 
     return np.array(answers, np.int8)
 
 
-def release() -> str:
-    """Of the package."""
-    from tflite_micro import __version__
-
-    return str(__version__)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FileOrder:
+class TflmOrder:
     """What to run.
 
     Attributes:
         path: of the int8 file.
-        samples: as it takes them, an .npy file.
-        answers: where they go, as another.
+        samples: as it takes them, by `write_arrays`.
+        answers: where they go, likewise and by the same names.
     """
 
     path: Path
@@ -98,15 +101,69 @@ class FileOrder:
     answers: Path
 
 
-def run_file(order: FileOrder) -> str:
-    """Run all samples.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TflmRun:
+    """How a run went.
 
-    Returns:
-        The package's release; empty if the model does not start in it.
+    Attributes:
+        arena_minimum: the smallest arena in which the file starts, and ran; None if it starts in none.
+        release: of the package.
+        failure: why it cannot be run; empty if it could.
     """
-    content, samples = order.path.read_bytes(), np.load(order.samples, allow_pickle=False)
+
+    arena_minimum: int | None
+    release: str
+    failure: str = ""
+
+
+def run_tflm(order: TflmOrder) -> TflmRun:
+    """Run all samples in the smallest arena."""
+    from tflite_micro import __version__
+
+    content = order.path.read_bytes()
     arena = smallest_arena(content)
     if arena is None:
-        return ""
-    np.save(order.answers, run_samples(content, arena, samples), allow_pickle=False)
-    return release()
+        return TflmRun(arena_minimum=None, release=__version__, failure=LACKS)
+    samples = read_arrays(order.samples)
+    try:
+        answers = {name: run_samples(content, arena, numbers) for name, numbers in samples.items()}
+    except (RuntimeError, ValueError) as error:
+        return TflmRun(arena_minimum=arena, release=__version__, failure=f"{CANNOT}: {first_line(error)}")
+    write_arrays(order.answers, answers)
+    return TflmRun(arena_minimum=arena, release=__version__)
+
+
+def ask_tflm(
+    path: Path, samples: Mapping[str, Bytes], scratch: Path, *, time_limit_s: float
+) -> tuple[dict[str, Bytes], TflmRun]:
+    """Run sets of samples, in a process that may crash.
+
+    Args:
+        path: of the int8 file.
+        samples: as it takes them.
+        scratch: a folder for what the process is handed.
+        time_limit_s: seconds that it may take.
+
+    Returns:
+        The answers by the names of the samples, and how the run went.
+
+    Raises:
+        RunError: it cannot run them.
+        BrokenRuntimeError: it is not installed, or takes too long.
+    """
+    folder = Path(tempfile.mkdtemp(dir=scratch))
+    order = TflmOrder(
+        path=path.resolve(), samples=write_arrays(folder / "samples", samples), answers=folder / "answers"
+    )
+    with Workers(folder, time_limit_s=time_limit_s) as workers:
+        try:
+            run = workers.call(run_tflm, order)
+        except ModuleNotFoundError:  # its package exists for some platforms alone
+            raise BrokenRuntimeError(MISSING) from None
+        except TimeLimitError as error:
+            raise BrokenRuntimeError(f"{CANNOT}: {error}") from error
+        except WorkerError as error:
+            raise RunError(f"{CANNOT}: {error}") from error
+    if run.failure:
+        raise RunError(run.failure)
+    return {name: np.asarray(array) for name, array in read_arrays(order.answers).items()}, run

@@ -1,6 +1,5 @@
 """The uint8 file under LiteRT.js in real headless Chromium."""
 
-import contextlib
 import json
 import os
 import re
@@ -9,7 +8,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import keras
@@ -41,22 +39,6 @@ def copy(kit, tmp_path):
     for name in ("kit.json", "model_uint8.tflite", "golden/golden.csv"):
         shutil.copyfile(kit / name, copy / name)
     return copy
-
-
-def running(mark):
-    """Whether a process has a text in its command line."""
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):  # it has ended meanwhile
-            if mark.encode() in path.read_bytes():
-                return True
-    return False
-
-
-def wait_for(condition):
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_the_page_agrees_with_the_golden_vectors(kit, tmp_path):
@@ -197,7 +179,7 @@ def test_a_file_that_no_browser_runs_is_no_fault_of_the_browsers(published, tmp_
 
 
 @pytest.mark.slow
-def test_a_browser_that_takes_too_long_is_ended(published, monkeypatch):
+def test_a_browser_that_takes_too_long_is_ended(published, monkeypatch, running):
     samples = np.zeros((100_000, 28, 28, 1), np.uint8)
     with tempfile.TemporaryDirectory(prefix="browser-", dir="/tmp") as folder:
         monkeypatch.setattr(tempfile, "tempdir", folder)
@@ -208,14 +190,14 @@ def test_a_browser_that_takes_too_long_is_ended(published, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_browser_ends_with_a_killed_command(published, interruptible):
+def test_a_browser_ends_with_a_killed_command(published, interruptible, running, wait_for):
     options = ("--reference", published, "--data", "mnist", "--device", "chromium")
     process = interruptible("parity", published, *options)
-    wait_for(lambda: running("answer.mjs"))
+    wait_for(lambda: running("answer.mjs"), 60)
     process.kill()
     process.wait()
-    wait_for(lambda: not running("answer.mjs"))
-    wait_for(lambda: not running("playwright_chromiumdev_profile"))
+    wait_for(lambda: not running("answer.mjs"), 60)
+    wait_for(lambda: not running("playwright_chromiumdev_profile"), 60)
 
 
 @pytest.mark.slow

@@ -1,6 +1,5 @@
 """The C without a runtime on processors that QEMU emulates."""
 
-import contextlib
 import json
 import os
 import re
@@ -48,13 +47,6 @@ def rows(text):
     """Golden vectors, flash, RAM, stack and instructions by processor, of the table that --verify prints."""
     found = re.findall(r"^(Cortex-M\d+|aarch64|armhf|wasm32) +\S+ +(.+)$", text, re.MULTILINE)
     return {cpu: re.split(r"  +", rest.strip()) for cpu, rest in found}
-
-
-def commands():
-    """The command lines of all processes."""
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):  # it has ended meanwhile
-            yield path.read_text(errors="replace")
 
 
 @pytest.fixture
@@ -124,12 +116,12 @@ def test_stack_and_instructions_of_an_inference_are_what_it_takes(spoiled, tmp_p
     ids=["hangs", "faults"],
 )
 def test_a_program_that_hangs_or_faults_ends_with_an_error_and_its_emulator(
-    spoiled, tmp_path, statement, told
+    spoiled, tmp_path, statement, told, running
 ):
     folder, golden = spoiled(statement)
     with pytest.raises(KitError, match=re.escape(told)):
         verify_on_board(M3, folder, Prefix(), golden, tmp_path, time_limit_s=10)
-    assert not [command for command in commands() if str(tmp_path) in command]
+    assert not running(str(tmp_path))
 
 
 @needs(M3.device)
@@ -211,20 +203,17 @@ def test_one_compiler_that_does_not_work_leaves_the_rest_of_the_proof(
 
 @pytest.mark.slow
 @needs(M3.device)
-def test_an_emulator_ends_with_a_killed_command(published, interruptible):
+def test_an_emulator_ends_with_a_killed_command(published, interruptible, running, wait_for):
     process = interruptible(
         "parity", published, "--data", "mnist", "--device", M3.device, "--samples", 10_000
     )
     mine = f"{M3.name}.elf"
-    while not any(mine in command for command in commands()):
+    while not running(mine):
         assert process.poll() is None
         time.sleep(0.1)
     process.kill()
     process.wait()
-    deadline = time.monotonic() + 10
-    while any(mine in command for command in commands()):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_for(lambda: not running(mine), 10)
 
 
 @pytest.mark.slow
